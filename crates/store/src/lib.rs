@@ -1,9 +1,12 @@
 //! The store: two engines behind one door.
 
 pub mod catalog;
+pub mod builtins;
 mod conn;
 mod error;
+mod tx;
 
 pub use catalog::Catalog;
 pub use conn::{Connection, Engine, Lane, Param, Row, Scope};
 pub use error::{Error, Result, SqlError};
+pub use tx::{Event, Participant, Participants, Tx};
