@@ -1,1 +1,3 @@
-//! data
+//! The PostgREST dialect as pure stages: request words → plan → SQL → rows → bytes.
+
+pub mod request;
