@@ -61,7 +61,7 @@ class Case:
 
     @property
     def newer(self):
-        return next((n for n in self.notes if n.startswith("newer than the oracle")), None)
+        return next((n for n in self.notes if n.startswith(("newer than the oracle", "unlike the oracle"))), None)
 
 
 @dataclass
