@@ -216,22 +216,21 @@ KEEP_DETAILS = ("23505", "23503")
 
 
 def unordered(value, orders):
-    """Whether an answer has more lists of several rows than the request has orders."""
-    depth = 0
+    """Whether an answer has lists of several rows at more levels than the request has orders."""
+    levels = set()
 
-    def walk(node, level):
-        nonlocal depth
+    def walk(node, path):
         if isinstance(node, list) and node and all(isinstance(v, dict) for v in node):
             if len(node) > 1:
-                depth = max(depth, level + 1)
+                levels.add(path)
             for item in node:
-                walk(item, level + 1)
+                walk(item, path)
         elif isinstance(node, dict):
-            for item in node.values():
-                walk(item, level)
+            for key, item in node.items():
+                walk(item, path + (key,))
 
-    walk(value, 0)
-    return depth > orders
+    walk(value, ())
+    return len(levels) > orders
 
 
 def recorded(step, status, headers, body):
