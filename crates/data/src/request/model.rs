@@ -719,6 +719,8 @@ pub struct Query {
     pub arguments: Vec<(String, String)>,
     /// The canonical query (sorted by key, re-encoded) for `Content-Location`; empty when there is none.
     pub canonical: String,
+    /// Some level had a negative limit: an error, but a later one than those of the query string.
+    pub(crate) negative_limit: bool,
 }
 
 /// A request, parsed as far as is possible without a catalog.
