@@ -6,5 +6,7 @@
 
 pub mod ast;
 mod error;
+mod keyword;
+pub mod lex;
 
 pub use error::SyntaxError;
