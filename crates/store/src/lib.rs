@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod builtins;
 mod conn;
 mod error;
+pub mod sqlite;
 mod tx;
 
 pub use catalog::Catalog;
