@@ -5,6 +5,7 @@ pub mod builtins;
 mod conn;
 mod error;
 pub mod sqlite;
+pub mod translate;
 mod tx;
 
 pub use catalog::Catalog;

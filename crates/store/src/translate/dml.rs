@@ -1,0 +1,669 @@
+//! Inserts, updates and deletes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sql::ast::{
+    Assignment, ConflictAction, ConflictTarget, Delete, Expr, Insert, InsertSource, Literal, ObjectName, OnConflict, Query,
+    QueryBody, SelectItem, Update,
+};
+use values::Type;
+
+use super::scope::{Frame, Source};
+use super::{Access, OutColumn, Translated, Translator, Typed, physical_name, quote, text_sql, unsupported};
+use crate::catalog::{Column, Identity, Name, Privilege, Relation};
+use crate::error::{Result, SqlError};
+
+impl Translator<'_> {
+    /// Translates an insert.
+    pub fn insert(&mut self, insert: &Insert) -> Result<Translated> {
+        if insert.with.is_some() {
+            return Err(unsupported("INSERT inside WITH"));
+        }
+        let relation = self.writable(&insert.table, "INSERT")?;
+        let columns = target_columns(&relation, &insert.columns)?;
+        self.check_write(&relation, Privilege::Insert, columns.iter().map(|column| column.name.clone()).collect())?;
+        let overriding = insert.overriding_system;
+        self.frames.push(Frame::default());
+        let result = self.insert_in_frame(insert, &relation, &columns, overriding);
+        self.frames.pop();
+        result
+    }
+
+    fn insert_in_frame(
+        &mut self,
+        insert: &Insert,
+        relation: &Arc<Relation>,
+        columns: &[&Column],
+        overriding: Option<bool>,
+    ) -> Result<Translated> {
+        let rowid = rowid_column(relation);
+        // What SQLite would fill in by itself must come from the sequence.
+        let added: Vec<&Column> =
+            rowid.into_iter().filter(|column| !columns.iter().any(|given| given.name == column.name)).collect();
+        let mut names: Vec<String> = columns.iter().chain(&added).map(|column| quote(&column.name)).collect();
+        let source = match &insert.source {
+            InsertSource::DefaultValues if names.is_empty() => "DEFAULT VALUES".to_owned(),
+            InsertSource::DefaultValues => {
+                names = added.iter().map(|column| quote(&column.name)).collect();
+                if names.is_empty() {
+                    "DEFAULT VALUES".to_owned()
+                } else {
+                    let values = added.iter().map(|column| self.default_of(relation, column)).collect::<Result<Vec<_>>>()?;
+                    format!("VALUES ({})", values.join(", "))
+                }
+            }
+            InsertSource::Query(query) => match &query.body {
+                QueryBody::Values(rows) if query.with.is_none() && query.limit.is_none() && query.order_by.is_empty() => {
+                    self.insert_rows(relation, columns, &added, rows, overriding)?
+                }
+                _ => self.insert_query(relation, columns, &added, query, overriding)?,
+            },
+        };
+        let physical = quote(&physical_name(&relation.name));
+        let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
+        let sql_alias = quote(&alias);
+        let mut sql = format!("INSERT INTO {physical}");
+        if insert.alias.is_some() || physical != sql_alias {
+            sql.push_str(" AS ");
+            sql.push_str(&sql_alias);
+        }
+        if source != "DEFAULT VALUES" {
+            sql.push_str(&format!(" ({})", names.join(", ")));
+        }
+        sql.push(' ');
+        sql.push_str(&source);
+        let mut target = Source::of_relation(relation, &alias, sql_alias);
+        target.schema = insert.alias.is_none().then(|| relation.name.schema.clone());
+        target.read = false;
+        self.frame().push(target);
+        if let Some(conflict) = &insert.on_conflict {
+            sql.push_str(&self.on_conflict(relation, conflict)?);
+        }
+        self.finish(sql, relation, &insert.returning)
+    }
+
+    /// Adds the returning clause and asks the guard about what it and the conditions read.
+    fn finish(&mut self, mut sql: String, relation: &Arc<Relation>, returning: &[SelectItem]) -> Result<Translated> {
+        let mut columns = Vec::new();
+        if !returning.is_empty() {
+            let (items, out) = self.returning(returning)?;
+            sql.push_str(" RETURNING ");
+            sql.push_str(&items);
+            columns = out;
+        }
+        self.check_used(relation)?;
+        Ok(Translated { sql, columns })
+    }
+
+    fn check_used(&mut self, relation: &Arc<Relation>) -> Result<()> {
+        let used: BTreeSet<Name> = self
+            .frame()
+            .sources
+            .iter()
+            .filter(|source| source.relation.as_ref().is_some_and(|found| Arc::ptr_eq(found, relation)))
+            .flat_map(|source| source.used.iter().cloned())
+            .collect();
+        if !used.is_empty() {
+            self.guard.check(relation, &Access { privilege: Privilege::Select, columns: &used })?;
+        }
+        self.close()
+    }
+
+    fn check_write(&mut self, relation: &Relation, privilege: Privilege, columns: BTreeSet<Name>) -> Result<()> {
+        self.guard.check(relation, &Access { privilege, columns: &columns })?;
+        Ok(())
+    }
+
+    /// The table a statement writes to.
+    fn writable(&mut self, name: &ObjectName, verb: &str) -> Result<Arc<Relation>> {
+        let relation = self.relation(name)?;
+        if relation.is_view() {
+            return Err(unsupported(format!("{verb} into view \"{}\"", relation.name.name)));
+        }
+        Ok(relation)
+    }
+
+    /// A column's default as SQLite text; for one without, NULL or the error that a missing key is.
+    pub(crate) fn default_of(&mut self, relation: &Relation, column: &Column) -> Result<String> {
+        if let Some(sequence) = &column.sequence
+            && (column.identity.is_some() || column.default.is_none())
+        {
+            return Ok(format!("pg_nextval({})", text_sql(&sequence.to_string())));
+        }
+        match &column.default {
+            Some(default) => {
+                let tree = default.tree().cloned().ok_or_else(|| unsupported(format!("the default of column \"{}\"", column.name)))?;
+                self.frames.push(Frame::barrier());
+                let value = self.constant(&tree, &column.ty);
+                self.frames.pop();
+                Ok(value?.sql)
+            }
+            None if is_rowid(relation, column) => Ok(not_null(relation, column)),
+            None => Ok("NULL".to_owned()),
+        }
+    }
+
+    fn insert_rows(
+        &mut self,
+        relation: &Arc<Relation>,
+        columns: &[&Column],
+        added: &[&Column],
+        rows: &[Vec<Expr>],
+        overriding: Option<bool>,
+    ) -> Result<String> {
+        let mut sql = String::from("VALUES ");
+        for (index, row) in rows.iter().enumerate() {
+            if row.len() > columns.len() {
+                return Err(SqlError::new("42601", "INSERT has more expressions than target columns").into());
+            }
+            if row.len() < columns.len() {
+                return Err(SqlError::new("42601", "INSERT has more target columns than expressions").into());
+            }
+            if index > 0 {
+                sql.push_str(", ");
+            }
+            sql.push('(');
+            for (at, (value, column)) in row.iter().zip(columns).enumerate() {
+                if at > 0 {
+                    sql.push_str(", ");
+                }
+                sql.push_str(&self.insert_value(relation, column, value, overriding)?);
+            }
+            for (at, column) in added.iter().enumerate() {
+                if at > 0 || !columns.is_empty() {
+                    sql.push_str(", ");
+                }
+                sql.push_str(&self.default_of(relation, column)?);
+            }
+            sql.push(')');
+        }
+        Ok(sql)
+    }
+
+    fn insert_value(&mut self, relation: &Arc<Relation>, column: &Column, value: &Expr, overriding: Option<bool>) -> Result<String> {
+        if *value == Expr::Default {
+            return self.default_of(relation, column);
+        }
+        if column.generated.is_some() {
+            return Err(SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name))
+                .detail(format!("Column \"{}\" is a generated column.", column.name))
+                .into());
+        }
+        match (column.identity, overriding) {
+            (Some(Identity::Always), None) => return Err(identity_always(column)),
+            (Some(_), Some(false)) => return self.default_of(relation, column),
+            _ => {}
+        }
+        let typed = self.expr(value)?;
+        let typed = self.store(typed, column)?;
+        let known = matches!(value, Expr::Literal(Literal::Integer(_) | Literal::String(_)));
+        if is_rowid(relation, column) && !known {
+            return Ok(format!("coalesce({}, {})", typed.sql, not_null(relation, column)));
+        }
+        Ok(typed.sql)
+    }
+
+    /// Coerces a value for a column, with PostgreSQL's message when it does not fit.
+    pub(crate) fn store(&mut self, value: Typed, column: &Column) -> Result<Typed> {
+        let from = value.ty.base_name();
+        self.assign(value, &column.ty).map_err(|error| match error {
+            crate::Error::Sql(mut inner) if inner.code == "42804" || inner.code == "42846" => {
+                "42804".clone_into(&mut inner.code);
+                inner.message =
+                    format!("column \"{}\" is of type {} but expression is of type {from}", column.name, column.ty.base_name());
+                inner.hint = Some("You will need to rewrite or cast the expression.".to_owned());
+                crate::Error::Sql(inner)
+            }
+            other => other,
+        })
+    }
+
+    fn insert_query(
+        &mut self,
+        relation: &Arc<Relation>,
+        columns: &[&Column],
+        added: &[&Column],
+        query: &Query,
+        overriding: Option<bool>,
+    ) -> Result<String> {
+        for column in columns {
+            if column.generated.is_some() || (column.identity == Some(Identity::Always) && overriding.is_none()) {
+                return Err(identity_always(column));
+            }
+        }
+        let (inner, found) = self.query(query)?;
+        if found.len() != columns.len() {
+            let more = if found.len() > columns.len() { "expressions than target columns" } else { "target columns than expressions" };
+            return Err(SqlError::new("42601", format!("INSERT has more {more}")).into());
+        }
+        let mut items = Vec::with_capacity(columns.len() + added.len());
+        let mut names = Vec::with_capacity(columns.len());
+        for (index, (column, found)) in columns.iter().zip(&found).enumerate() {
+            let name = quote(&format!("c{index}"));
+            let value = self.store(Typed::new(format!("q.{name}"), found.ty.clone()), column)?;
+            let sql = if is_rowid(relation, column) { format!("coalesce({}, {})", value.sql, not_null(relation, column)) } else { value.sql };
+            items.push(sql);
+            names.push(name);
+        }
+        for column in added {
+            items.push(self.default_of(relation, column)?);
+        }
+        // `WHERE true`: without it SQLite would read ON CONFLICT as a join's ON.
+        Ok(format!("SELECT {} FROM (WITH q({}) AS ({inner}) SELECT * FROM q) AS q WHERE true", items.join(", "), names.join(", ")))
+    }
+
+    fn on_conflict(&mut self, relation: &Arc<Relation>, conflict: &OnConflict) -> Result<String> {
+        let mut sql = String::from(" ON CONFLICT");
+        match &conflict.target {
+            None => {}
+            Some(ConflictTarget::Constraint(name)) => {
+                let key = relation
+                    .primary_key
+                    .iter()
+                    .chain(&relation.uniques)
+                    .find(|key| key.name == *name)
+                    .ok_or_else(|| SqlError::new("42704", format!("constraint \"{name}\" for table \"{}\" does not exist", relation.name.name)))?;
+                let columns: Vec<String> = key.columns.iter().map(|column| quote(column)).collect();
+                self.frame().sources[0].used.extend(key.columns.iter().cloned());
+                sql.push_str(&format!(" ({})", columns.join(", ")));
+            }
+            Some(ConflictTarget::Index { elements, filter }) => {
+                let mut terms = Vec::with_capacity(elements.len());
+                for element in elements {
+                    let value = self.expr(&element.expr)?;
+                    // SQLite wants the bare column here.
+                    let text = match &element.expr {
+                        Expr::Column { parts } => quote(parts.last().expect("a column has a name")),
+                        _ => value.sql,
+                    };
+                    terms.push(text);
+                }
+                let plain: Option<Vec<Name>> = elements
+                    .iter()
+                    .map(|element| match &element.expr {
+                        Expr::Column { parts } => parts.last().cloned(),
+                        _ => None,
+                    })
+                    .collect();
+                if let (Some(columns), None) = (plain, filter)
+                    && !has_key(relation, &columns)
+                {
+                    return Err(SqlError::new("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").into());
+                }
+                sql.push_str(&format!(" ({})", terms.join(", ")));
+                if let Some(filter) = filter {
+                    sql.push_str(" WHERE ");
+                    sql.push_str(&self.boolean(filter)?.sql);
+                }
+            }
+        }
+        match &conflict.action {
+            ConflictAction::Nothing => sql.push_str(" DO NOTHING"),
+            ConflictAction::Update { set, filter } => {
+                let mut excluded = Source::of_relation(relation, "excluded", quote("excluded"));
+                excluded.read = false;
+                excluded.relation = None;
+                self.frame().push(excluded);
+                sql.push_str(" DO UPDATE SET ");
+                sql.push_str(&self.assignments(relation, set)?);
+                if let Some(filter) = filter {
+                    sql.push_str(" WHERE ");
+                    sql.push_str(&self.boolean(filter)?.sql);
+                }
+                // `excluded` is not visible in RETURNING.
+                self.frame().sources.pop();
+            }
+        }
+        Ok(sql)
+    }
+
+    fn assignments(&mut self, relation: &Arc<Relation>, set: &[Assignment]) -> Result<String> {
+        let mut parts = Vec::with_capacity(set.len());
+        let mut columns = BTreeSet::new();
+        let mut assign = |this: &mut Self, name: &Name, value: &Expr| -> Result<()> {
+            let column = relation.column(name).ok_or_else(|| {
+                SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name))
+            })?;
+            if !columns.insert(name.clone()) {
+                return Err(SqlError::new("42601", format!("multiple assignments to same column \"{name}\"")).into());
+            }
+            let sql = this.update_value(relation, column, value)?;
+            parts.push(format!("{} = {sql}", quote(name)));
+            Ok(())
+        };
+        for assignment in set {
+            match assignment {
+                Assignment::Column { column, value } => assign(self, column, value)?,
+                Assignment::Columns { columns, value } => match value {
+                    Expr::Row { items, .. } if items.len() == columns.len() => {
+                        for (column, value) in columns.iter().zip(items) {
+                            assign(self, column, value)?;
+                        }
+                    }
+                    value if columns.len() == 1 => assign(self, &columns[0], value)?,
+                    Expr::Row { .. } => {
+                        return Err(SqlError::new("42601", "number of columns does not match number of values").into());
+                    }
+                    _ => return Err(unsupported("SET (a, b) = (SELECT …)")),
+                },
+            }
+        }
+        self.check_write(relation, Privilege::Update, columns)?;
+        Ok(parts.join(", "))
+    }
+
+    fn update_value(&mut self, relation: &Arc<Relation>, column: &Column, value: &Expr) -> Result<String> {
+        if *value == Expr::Default {
+            if column.generated.is_some() {
+                return Err(unsupported("SET generated_column = DEFAULT"));
+            }
+            return self.default_of(relation, column);
+        }
+        if column.generated.is_some() {
+            return Err(SqlError::new("428C9", format!("column \"{}\" can only be updated to DEFAULT", column.name))
+                .detail(format!("Column \"{}\" is a generated column.", column.name))
+                .into());
+        }
+        if column.identity == Some(Identity::Always) {
+            return Err(SqlError::new("428C9", format!("column \"{}\" can only be updated to DEFAULT", column.name))
+                .detail(format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name))
+                .into());
+        }
+        let typed = self.expr(value)?;
+        let typed = self.store(typed, column)?;
+        if is_rowid(relation, column) {
+            return Ok(format!("coalesce({}, {})", typed.sql, not_null(relation, column)));
+        }
+        Ok(typed.sql)
+    }
+
+    /// Translates an update.
+    pub fn update(&mut self, update: &Update) -> Result<Translated> {
+        if update.with.is_some() {
+            return Err(unsupported("UPDATE inside WITH"));
+        }
+        let relation = self.writable(&update.table, "UPDATE")?;
+        self.frames.push(Frame::default());
+        let result = self.update_in_frame(update, &relation);
+        self.frames.pop();
+        result
+    }
+
+    fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>) -> Result<Translated> {
+        let (head, physical_alias) = self.target(relation, update.alias.as_ref());
+        let mut from = Vec::with_capacity(update.from.len());
+        for item in &update.from {
+            from.push(self.from_item(item)?);
+        }
+        let set = self.assignments(relation, &update.set)?;
+        let mut sql = format!("UPDATE {head} SET {set}");
+        if !from.is_empty() {
+            sql.push_str(" FROM ");
+            sql.push_str(&from.join(" CROSS JOIN "));
+        }
+        self.filtered(sql, relation, &physical_alias, Privilege::Update, update.filter.as_ref(), &update.returning)
+    }
+
+    /// The target's text, and its alias; pushes it as a source.
+    fn target(&mut self, relation: &Arc<Relation>, alias: Option<&Name>) -> (String, String) {
+        let shown = alias.cloned().unwrap_or_else(|| relation.name.name.clone());
+        let sql_alias = self.unique_alias(&shown);
+        let mut source = Source::of_relation(relation, &shown, sql_alias.clone());
+        source.schema = alias.is_none().then(|| relation.name.schema.clone());
+        source.read = false;
+        self.frame().push(source);
+        (format!("{} AS {sql_alias}", quote(&physical_name(&relation.name))), sql_alias)
+    }
+
+    /// Adds `where` with the policies, and `returning`.
+    fn filtered(
+        &mut self,
+        mut sql: String,
+        relation: &Arc<Relation>,
+        alias: &str,
+        privilege: Privilege,
+        filter: Option<&Expr>,
+        returning: &[SelectItem],
+    ) -> Result<Translated> {
+        let mut conditions = Vec::new();
+        if let Some(filter) = filter {
+            conditions.push(self.boolean(filter)?.sql);
+        }
+        let mut columns = Vec::new();
+        let mut items = String::new();
+        if !returning.is_empty() {
+            (items, columns) = self.returning(returning)?;
+        }
+        // PostgreSQL asks the select policies too when the statement reads the table.
+        let reads = !self.frame().sources[0].used.is_empty();
+        let mut policies = Vec::new();
+        policies.extend(self.guard.touchable(self.catalog, relation, privilege)?);
+        if reads {
+            policies.extend(self.guard.visible(self.catalog, relation)?);
+        }
+        for policy in policies {
+            conditions.push(self.policy_over(relation, &policy, alias)?);
+        }
+        if !conditions.is_empty() {
+            sql.push_str(" WHERE ");
+            sql.push_str(&conditions.join(" AND "));
+        }
+        if !items.is_empty() {
+            sql.push_str(" RETURNING ");
+            sql.push_str(&items);
+        }
+        self.check_used(relation)?;
+        Ok(Translated { sql, columns })
+    }
+
+    /// A policy's condition over a relation that SQLite knows by a (quoted) alias.
+    fn policy_over(&mut self, relation: &Arc<Relation>, policy: &Expr, alias: &str) -> Result<String> {
+        if self.unfolding.contains(&relation.name) {
+            return Err(SqlError::new("42P17", format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name)).into());
+        }
+        self.unfolding.push(relation.name.clone());
+        let source = Source::of_relation(relation, &relation.name.name, alias.to_owned());
+        let public = [Name::from("public")];
+        let result = self.with_path(&public, |this| this.with_source(source, |this| this.boolean(policy)));
+        self.unfolding.pop();
+        Ok(result?.sql)
+    }
+
+    /// Translates a delete.
+    pub fn delete(&mut self, delete: &Delete) -> Result<Translated> {
+        if delete.with.is_some() {
+            return Err(unsupported("DELETE inside WITH"));
+        }
+        let relation = self.writable(&delete.table, "DELETE")?;
+        self.check_write(&relation, Privilege::Delete, BTreeSet::new())?;
+        self.frames.push(Frame::default());
+        let result = self.delete_in_frame(delete, &relation);
+        self.frames.pop();
+        result
+    }
+
+    fn delete_in_frame(&mut self, delete: &Delete, relation: &Arc<Relation>) -> Result<Translated> {
+        let (head, alias) = self.target(relation, delete.alias.as_ref());
+        let sql = format!("DELETE FROM {head}");
+        if delete.using.is_empty() {
+            return self.filtered(sql, relation, &alias, Privilege::Delete, delete.filter.as_ref(), &delete.returning);
+        }
+        // DELETE … USING is an EXISTS over the other sources.
+        let query = Query::from_body(QueryBody::Select(Box::new(sql::ast::Select {
+            items: vec![SelectItem::Expr { expr: Expr::Literal(Literal::Integer("1".to_owned())), alias: None }],
+            from: delete.using.clone(),
+            filter: delete.filter.clone(),
+            ..sql::ast::Select::empty()
+        })));
+        let reads = |item: &SelectItem| match item {
+            SelectItem::Wildcard => true,
+            SelectItem::TableWildcard(_) | SelectItem::FieldWildcard(_) => false,
+            SelectItem::Expr { .. } => false,
+        };
+        if delete.returning.iter().any(reads) {
+            return Err(unsupported("DELETE … USING … RETURNING *"));
+        }
+        let exists = Expr::Exists(Box::new(query));
+        self.filtered(sql, relation, &alias, Privilege::Delete, Some(&exists), &delete.returning)
+    }
+
+    /// A query that gives a proposed row of `relation` as it would be stored, and after its columns one boolean per check. The columns
+    /// `given` are the parameters `?1…` in stored form; the others get their defaults. Checks are evaluated as PostgreSQL does: before the row
+    /// is there.
+    pub fn propose(&mut self, relation: &Arc<Relation>, given: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
+        let mut inner = Vec::with_capacity(relation.columns.len());
+        let mut outer = Vec::new();
+        let mut stored: Vec<&Column> = Vec::with_capacity(relation.columns.len());
+        for column in &relation.columns {
+            if column.generated.is_some() {
+                continue;
+            }
+            let value = match given.iter().position(|name| *name == column.name) {
+                Some(at) => format!("?{}", at + 1),
+                None => self.default_of(relation, column)?,
+            };
+            inner.push(format!("{value} AS {}", quote(&column.name)));
+            stored.push(column);
+        }
+        let alias = quote(&relation.name.name);
+        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
+            let tree = column
+                .generated
+                .as_ref()
+                .and_then(|text| text.tree().cloned())
+                .ok_or_else(|| unsupported(format!("generated column \"{}\"", column.name)))?;
+            let value = self.over_relation(&tree, relation, &relation.name.name, Some(&column.ty))?;
+            outer.push(format!("{} AS {}", value.sql, quote(&column.name)));
+        }
+        let mut from = format!("(SELECT {}) AS {alias}", inner.join(", "));
+        if !outer.is_empty() {
+            from = format!("(SELECT {alias}.*, {} FROM {from}) AS {alias}", outer.join(", "));
+        }
+        let mut items: Vec<String> = stored.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect();
+        let mut columns: Vec<OutColumn> =
+            stored.iter().map(|column| OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None }).collect();
+        self.frames.push(Frame::default());
+        let result = checks.iter().map(|check| self.policy_over(relation, check, &alias)).collect::<Result<Vec<_>>>();
+        self.frames.pop();
+        for check in result? {
+            items.push(format!("({check}) IS TRUE"));
+            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
+        }
+        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
+    }
+
+    /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
+    /// such row, else none. Evaluated before anything changes, as PostgreSQL does.
+    pub fn update_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
+        let relation = self.writable(&update.table, "UPDATE")?;
+        self.frames.push(Frame::default());
+        let result = self.violations_in_frame(update, &relation, checks);
+        self.frames.pop();
+        result
+    }
+
+    fn violations_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, checks: &[Arc<Expr>]) -> Result<Translated> {
+        let (head, alias) = self.target(relation, update.alias.as_ref());
+        let mut values = Vec::with_capacity(relation.columns.len());
+        for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
+            let set = update.set.iter().find_map(|assignment| match assignment {
+                Assignment::Column { column: name, value } if *name == column.name => Some(value),
+                Assignment::Column { .. } | Assignment::Columns { .. } => None,
+            });
+            let value = match set {
+                Some(value) => {
+                    let typed = if *value == Expr::Default {
+                        Typed::new(self.default_of(relation, column)?, column.ty.clone())
+                    } else {
+                        let typed = self.expr(value)?;
+                        self.store(typed, column)?
+                    };
+                    typed.sql
+                }
+                None => format!("{alias}.{}", quote(&column.name)),
+            };
+            values.push(format!("{value} AS {}", quote(&column.name)));
+        }
+        let rows = format!("SELECT {} FROM {head}", values.join(", "));
+        let rows = self.filtered(rows, relation, &alias, Privilege::Update, update.filter.as_ref(), &[])?.sql;
+        let inner = self.unique_alias(&relation.name.name);
+        let mut generated = Vec::new();
+        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
+            if let Some(tree) = column.generated.as_ref().and_then(|text| text.tree().cloned()) {
+                let source = Source::of_relation(relation, &relation.name.name, inner.clone());
+                let value = self.with_source(source, |this| this.expr(&tree).and_then(|value| this.assign(value, &column.ty)))?;
+                generated.push(format!("{} AS {}", value.sql, quote(&column.name)));
+            }
+        }
+        let rows = if generated.is_empty() {
+            format!("({rows}) AS {inner}")
+        } else {
+            format!("(SELECT {inner}.*, {} FROM ({rows}) AS {inner}) AS {inner}", generated.join(", "))
+        };
+        let mut tests = Vec::with_capacity(checks.len());
+        for check in checks {
+            tests.push(self.policy_over(relation, check, &inner)?);
+        }
+        let items: Vec<String> = tests.iter().map(|test| format!("({test}) IS TRUE")).collect();
+        let all: Vec<String> = tests.iter().map(|test| format!("({test})")).collect();
+        let columns = tests.iter().map(|_| OutColumn { name: Name::from("check"), ty: Type::Bool, source: None }).collect();
+        let sql = format!("SELECT {} FROM {rows} WHERE ({}) IS NOT TRUE LIMIT 1", items.join(", "), all.join(" AND "));
+        Ok(Translated { sql, columns })
+    }
+}
+
+/// The columns an insert names, or all that can be given.
+fn target_columns<'r>(relation: &'r Relation, names: &[Name]) -> Result<Vec<&'r Column>> {
+    if names.is_empty() {
+        return Ok(relation.columns.iter().collect());
+    }
+    let mut out: Vec<&Column> = Vec::with_capacity(names.len());
+    for name in names {
+        let column = relation
+            .column(name)
+            .ok_or_else(|| SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name)))?;
+        if out.iter().any(|known| known.name == *name) {
+            return Err(SqlError::new("42701", format!("column \"{name}\" specified more than once")).into());
+        }
+        out.push(column);
+    }
+    Ok(out)
+}
+
+/// The column that is SQLite's rowid under another name: the single integer primary key. The DDL writer declares it
+/// `INTEGER PRIMARY KEY`, so SQLite would invent a value for a missing one, which PostgreSQL never does.
+pub fn rowid_column(relation: &Relation) -> Option<&Column> {
+    let key = relation.primary_key.as_ref()?;
+    let [name] = key.columns.as_slice() else { return None };
+    relation.column(name).filter(|column| column.ty.is_integer())
+}
+
+fn is_rowid(relation: &Relation, column: &Column) -> bool {
+    rowid_column(relation).is_some_and(|rowid| rowid.name == column.name)
+}
+
+fn has_key(relation: &Relation, columns: &[Name]) -> bool {
+    let wanted: BTreeSet<&Name> = columns.iter().collect();
+    relation
+        .primary_key
+        .iter()
+        .chain(&relation.uniques)
+        .any(|key| key.columns.len() == wanted.len() && key.columns.iter().all(|column| wanted.contains(column)))
+}
+
+fn not_null(relation: &Relation, column: &Column) -> String {
+    let message =
+        format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, relation.name.name);
+    format!("pg_raise('23502', {})", text_sql(&message))
+}
+
+fn identity_always(column: &Column) -> crate::Error {
+    let detail = if column.generated.is_some() {
+        format!("Column \"{}\" is a generated column.", column.name)
+    } else {
+        format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name)
+    };
+    let error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name)).detail(detail);
+    if column.generated.is_some() { error.into() } else { error.hint("Use OVERRIDING SYSTEM VALUE to override.").into() }
+}

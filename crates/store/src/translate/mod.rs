@@ -1,0 +1,241 @@
+//! One text, two engines: PostgreSQL's trees in, SQLite's text out.
+//!
+//! PostgreSQL gets the text as people wrote it. For SQLite every statement (a view's body, a policy, a default, a migration's insert,
+//! a request's query) goes through this translator: names are resolved against the catalog, every expression gets its PostgreSQL type,
+//! literals become values in stored form, and operators become the SQLite operator or registered function that means the same on
+//! stored forms ([`crate::builtins`]).
+//!
+//! **Row security lives here too.** Every relation reference passes a [`Guard`], which refuses it (42501), lets it pass, or gives the
+//! condition its rows must meet; the reference is then replaced by its filtered form. A view with the owner's rights is read through
+//! its physical view; one with the invoker's rights is unfolded, and the guard sees what is inside.
+//!
+//! **Invariants.** No text of a user becomes text of SQL except as a quoted identifier that the catalog knows or a quoted literal
+//! that [`values`] has read. What cannot be said on SQLite is an error (`0A000`) that names it, never a different meaning.
+
+mod aggregate;
+mod compare;
+mod dml;
+mod expr;
+mod function;
+mod query;
+mod resolve;
+mod scope;
+mod types;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sql::ast::{Expr, Query};
+use values::{Type, Value};
+
+use crate::catalog::{Catalog, Name, Privilege, QName, Relation};
+use crate::error::{Result, SqlError};
+
+pub use types::resolve_type;
+
+/// What a reference wants of a relation.
+#[derive(Debug)]
+pub struct Access<'a> {
+    /// The privilege.
+    pub privilege: Privilege,
+    /// The columns concerned. Empty means the relation as a whole was named without any column (`count(*)`): one column's privilege is
+    /// enough to read, and `delete` knows no columns.
+    pub columns: &'a BTreeSet<Name>,
+}
+
+/// Decides what a statement may touch. Implemented by the policy room for a role; [`Owner`] for the house itself.
+pub trait Guard {
+    /// Refuses (42501) or accepts the use of a relation.
+    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError>;
+    /// The condition that rows must meet to be seen, or none.
+    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError>;
+    /// The condition that existing rows must meet to be touched by `privilege` (`Update` or `Delete`), or none. Without the select policies:
+    /// these are asked for through [`Guard::visible`] when the statement reads the table's columns.
+    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>, SqlError>;
+    /// Refuses or accepts a call of a function of the user's.
+    fn execute(&self, function: &crate::catalog::Function) -> Result<(), SqlError>;
+}
+
+/// Nothing is refused and no row is hidden: migrations, owners' views, the house's own work.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner;
+
+impl Guard for Owner {
+    fn check(&self, _: &Relation, _: &Access<'_>) -> Result<(), SqlError> {
+        Ok(())
+    }
+    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
+        Ok(None)
+    }
+    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<Expr>>, SqlError> {
+        Ok(None)
+    }
+    fn execute(&self, _: &crate::catalog::Function) -> Result<(), SqlError> {
+        Ok(())
+    }
+}
+
+/// A translated statement.
+#[derive(Clone, Debug)]
+pub struct Translated {
+    /// SQLite's text; parameters are `?1`….
+    pub sql: String,
+    /// What it returns.
+    pub columns: Vec<OutColumn>,
+}
+
+/// One column of an answer.
+#[derive(Clone, Debug)]
+pub struct OutColumn {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub ty: Type,
+    /// The base column it shows unchanged, if it does.
+    pub source: Option<(QName, Name)>,
+}
+
+/// An expression in SQLite's text with its PostgreSQL type.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    /// The text, safe to stand as an operand.
+    pub sql: String,
+    /// The type; [`Type::Unknown`] for a string literal or null that nothing has typed yet.
+    pub ty: Type,
+    /// The text of a string literal not typed yet.
+    literal: Option<String>,
+}
+
+impl Typed {
+    fn new(sql: impl Into<String>, ty: Type) -> Self {
+        Self { sql: sql.into(), ty, literal: None }
+    }
+}
+
+/// Translates statements against one catalog, for one guard.
+pub struct Translator<'a> {
+    catalog: &'a Catalog,
+    guard: &'a dyn Guard,
+    search_path: &'a [Name],
+    params: &'a [Type],
+    frames: Vec<scope::Frame>,
+    /// Relations whose policies are being unfolded, to find recursion.
+    unfolding: Vec<QName>,
+    /// Depth of functions and views being unfolded.
+    depth: usize,
+    aliases: usize,
+    /// The time zone of literals; migrations and requests are in UTC unless the request says otherwise.
+    session: values::Session,
+}
+
+/// How deep views, functions and policies may unfold into each other.
+const DEPTH_MAX: usize = 24;
+
+impl<'a> Translator<'a> {
+    /// A translator for one statement or a few, with the given parameter types.
+    pub fn new(catalog: &'a Catalog, guard: &'a dyn Guard, search_path: &'a [Name], params: &'a [Type]) -> Self {
+        Self {
+            catalog,
+            guard,
+            search_path,
+            params,
+            frames: Vec::new(),
+            unfolding: Vec::new(),
+            depth: 0,
+            aliases: 0,
+            session: values::Session::default(),
+        }
+    }
+
+    /// Translates a query.
+    pub fn select(&mut self, query: &Query) -> Result<Translated> {
+        let (sql, columns) = self.query(query)?;
+        Ok(Translated { sql, columns })
+    }
+
+    /// Translates an expression over the columns of one relation (a check, a default, a generated column, a policy), which SQLite knows
+    /// by `alias`. The result is coerced to `target` as in an assignment, if one is given.
+    pub fn over_relation(&mut self, expr: &Expr, relation: &Arc<Relation>, alias: &str, target: Option<&Type>) -> Result<Typed> {
+        let mut frame = scope::Frame::barrier();
+        frame.push(scope::Source::of_relation(relation, alias, quote(alias)));
+        self.frames.push(frame);
+        let result = self.expr(expr).and_then(|typed| match target {
+            Some(target) => self.assign(typed, target),
+            None => self.settle(typed),
+        });
+        self.frames.pop();
+        result
+    }
+
+    /// Translates an expression without any column, coerced to `target` as in an assignment.
+    pub fn constant(&mut self, expr: &Expr, target: &Type) -> Result<Typed> {
+        let typed = self.expr(expr)?;
+        self.assign(typed, target)
+    }
+}
+
+/// A SQLite identifier, always quoted.
+pub fn quote(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    push_quoted(&mut out, name);
+    out
+}
+
+fn push_quoted(out: &mut String, name: &str) {
+    out.push('"');
+    for c in name.chars() {
+        if c == '"' {
+            out.push('"');
+        }
+        out.push(c);
+    }
+    out.push('"');
+}
+
+/// The name a relation has in the SQLite file: its own in schema `public`, `schema.name` elsewhere.
+pub fn physical_name(name: &QName) -> String {
+    if &*name.schema == "public" { name.name.to_string() } else { format!("{}.{}", name.schema, name.name) }
+}
+
+/// A value in stored form as SQLite text.
+pub fn value_sql(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Real(number) if number.is_infinite() => if *number > 0.0 { "9e999" } else { "-9e999" }.to_owned(),
+        Value::Real(number) => format!("{number:?}"),
+        Value::Text(text) => text_sql(text),
+        Value::Blob(bytes) => {
+            let mut out = String::with_capacity(bytes.len() * 2 + 3);
+            out.push_str("x'");
+            for byte in bytes {
+                out.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+                out.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+            }
+            out.push('\'');
+            out
+        }
+    }
+}
+
+/// A text as a SQLite literal.
+pub fn text_sql(text: &str) -> String {
+    // A NUL would end SQLite's text; PostgreSQL has no NUL in text either, and the reader of values refuses it.
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('\'');
+    for c in text.chars() {
+        if c == '\'' {
+            out.push('\'');
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
+}
+
+/// What SQLite cannot say, named.
+pub(crate) fn unsupported(what: impl std::fmt::Display) -> crate::Error {
+    SqlError::new("0A000", format!("{what} is not supported on SQLite"))
+        .hint("Write it another way, or serve this app on PostgreSQL, where it works as it is.")
+        .into()
+}
