@@ -29,4 +29,4 @@ mod task;
 pub use context::Context;
 pub use metrics::{Counter, Gauge, Histogram, Registry};
 pub use sink::Sink;
-pub use task::spawn;
+pub use task::{panic_text, spawn};

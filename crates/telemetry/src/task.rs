@@ -32,7 +32,7 @@ where
 }
 
 /// What a panic said, as far as it said it in text.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&'static str>()
         .copied()
