@@ -25,16 +25,28 @@
 //! **Invariants.** `input(ty, text(x)) == x` for every stored `x`; [`compare`] is a total order and agrees with SQLite's
 //! order under the collation that [`Type::collation`] names; nothing here panics on any input, and every size is bounded.
 
+pub mod array;
+mod bytea;
+pub mod datetime;
 mod error;
+pub mod float;
+mod fts;
 mod input;
+pub mod json;
+mod network;
+pub mod numeric;
 mod order;
 mod print;
 pub mod quote;
+pub mod range;
+#[cfg(test)]
+mod seeded;
+mod sink;
 mod types;
 mod value;
 
 pub use error::{Result, ValueError};
-pub use input::{from_json, from_json_in, input, input_in};
+pub use input::{from_json, from_json_in, input, input_in, uuid};
 pub use order::{Collation, collation, compare};
 pub use print::{write_csv_field, write_json, write_json_in, write_json_string, write_text, write_text_in};
 pub use types::{CastContext, EnumType, Family, RangeKind, Storage, Type};

@@ -1,0 +1,26 @@
+//! Dates, times, timestamps and intervals.
+//!
+//! Inside, a timestamp is microseconds since 1970-01-01 (`i64::MIN` and `i64::MAX` are the infinities), a date is days
+//! since then, a time is microseconds since midnight. Outside, all are their stored texts.
+
+mod civil;
+mod compute;
+mod format;
+mod interval;
+mod parse;
+mod stored;
+
+pub use civil::{Civil, civil_of, day_of, days_in_month, iso_week, weekday};
+pub use compute::*;
+//pub use format::{to_char, to_char_interval, to_date, to_timestamp};
+pub use interval::{Interval, compare_intervals};
+pub use parse::{input_date, input_time, input_timestamp, input_timestamptz, input_timetz, zone_offset};
+pub use stored::{
+    DATE_INFINITY, DATE_NEG_INFINITY, INFINITY, NEG_INFINITY, compare_timetz, date_days, days_text, push_offset,
+    time_text, time_us, timestamp_text, timestamp_us, timestamptz_text, timetz_parts, timetz_text,
+};
+
+/// Microseconds in a second.
+pub const SECOND: i64 = 1_000_000;
+/// Microseconds in a day.
+pub const DAY: i64 = 86_400 * SECOND;

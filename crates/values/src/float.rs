@@ -1,0 +1,177 @@
+//! `real` and `double precision`: reading and PostgreSQL's shortest exact output.
+
+use crate::sink::{Sink, put_int};
+use crate::{Result, ValueError};
+use std::fmt::Write;
+
+/// Reads `float8` input.
+pub fn parse_f64(text: &str) -> Result<f64> {
+    let t = crate::input::trim(text);
+    let f: f64 = t.parse().map_err(|_| ValueError::syntax("double precision", text))?;
+    in_range(f.is_infinite(), f == 0.0, t).then_some(f).ok_or_else(|| out_of_range(text, "double precision"))
+}
+
+/// Reads `float4` input.
+pub fn parse_f32(text: &str) -> Result<f32> {
+    let t = crate::input::trim(text);
+    let f: f32 = t.parse().map_err(|_| ValueError::syntax("real", text))?;
+    in_range(f.is_infinite(), f == 0.0, t).then_some(f).ok_or_else(|| out_of_range(text, "real"))
+}
+
+fn out_of_range(text: &str, ty: &str) -> ValueError {
+    ValueError::new("22003", format!("\"{}\" is out of range for type {ty}", crate::input::trim(text)))
+}
+
+/// Infinite only when written so; zero only when every digit was.
+fn in_range(infinite: bool, zero: bool, t: &str) -> bool {
+    let digits = || t.split(['e', 'E']).next().unwrap_or("");
+    !(infinite && t.contains(|c: char| c.is_ascii_digit())) && !(zero && digits().contains(|c| matches!(c, '1'..='9')))
+}
+
+/// A buffer on the stack for the standard library's shortest digits.
+struct Digits {
+    bytes: [u8; 40],
+    len: usize,
+}
+
+impl Write for Digits {
+    fn write_str(&mut self, s: &str) -> std::fmt::Result {
+        let end = self.len + s.len();
+        self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?.copy_from_slice(s.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// Appends a float as PostgreSQL prints it: the fewest digits that read back the same, in scientific form below 1e-4 and
+/// from 1e15 (`real`: 1e6) on.
+pub(crate) fn put_float(f: f64, single: bool, out: &mut impl Sink) {
+    if f.is_nan() {
+        return out.put("NaN");
+    }
+    if f.is_infinite() {
+        return out.put(if f > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    let limit = if single { 6 } else { 15 };
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 1e6")]
+    if f.fract() == 0.0 && f.abs() < 1e6 && (f != 0.0 || f.is_sign_positive()) {
+        return put_int(f as i64, out);
+    }
+    let mut d = Digits { bytes: [0; 40], len: 0 };
+    #[expect(clippy::cast_possible_truncation, reason = "a real is stored as the double of the same value")]
+    let written = if single { write!(d, "{:e}", f as f32) } else { write!(d, "{f:e}") };
+    let text = &d.bytes[..d.len];
+    let at = text.iter().position(|b| *b == b'e').unwrap_or(text.len());
+    if written.is_err() || at == text.len() {
+        return;
+    }
+    let (negative, mantissa) = if text[0] == b'-' { (true, &text[1..at]) } else { (false, &text[..at]) };
+    let exponent: i32 = std::str::from_utf8(&text[at + 1..]).ok().and_then(|e| e.parse().ok()).unwrap_or(0);
+    let (first, rest) = (&mantissa[..1], mantissa.get(2..).unwrap_or(&[]));
+    if negative {
+        out.put("-");
+    }
+    if exponent < -4 || exponent >= limit {
+        out.put_ascii(first);
+        if !rest.is_empty() {
+            out.put(".");
+            out.put_ascii(rest);
+        }
+        out.put(if exponent < 0 { "e-" } else { "e+" });
+        if exponent.abs() < 10 {
+            out.put("0");
+        }
+        put_int(i64::from(exponent.abs()), out);
+    } else if exponent < 0 {
+        out.put("0.");
+        out.put(&"000"[..usize::try_from(-exponent - 1).unwrap_or(0).min(3)]);
+        out.put_ascii(first);
+        out.put_ascii(rest);
+    } else {
+        let whole = usize::try_from(exponent).unwrap_or(0);
+        out.put_ascii(first);
+        if rest.len() > whole {
+            out.put_ascii(&rest[..whole]);
+            out.put(".");
+            out.put_ascii(&rest[whole..]);
+        } else {
+            out.put_ascii(rest);
+            for _ in rest.len()..whole {
+                out.put("0");
+            }
+        }
+    }
+}
+
+/// A float as PostgreSQL prints it.
+pub fn to_text(f: f64, single: bool) -> String {
+    let mut out = String::new();
+    put_float(f, single, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_print_as_postgresql_prints_them() {
+        let cases = [
+            (0.1, "0.1"),
+            (1.0, "1"),
+            (-0.0, "-0"),
+            (1e20, "1e+20"),
+            (1e15, "1e+15"),
+            (1e14, "100000000000000"),
+            (123_456_789.5, "123456789.5"),
+            (1e-4, "0.0001"),
+            (1e-5, "1e-05"),
+            (1.5e-10, "1.5e-10"),
+            (1.2345678901234568e17, "1.2345678901234568e+17"),
+            (1e300, "1e+300"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+            (5e-324, "5e-324"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (-1234.5, "-1234.5"),
+        ];
+        for (f, want) in cases {
+            assert_eq!(to_text(f, false), want);
+        }
+        for (f, want) in [
+            (0.1f32, "0.1"),
+            (1e6, "1e+06"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.234567e+06"),
+            (1.0 / 3.0, "0.33333334"),
+            (3.4e38, "3.4e+38"),
+        ] {
+            assert_eq!(to_text(f64::from(f), true), want);
+        }
+    }
+
+    #[test]
+    fn floats_are_read_within_their_range() {
+        for (text, want) in [
+            (" 1.5 ", 1.5),
+            ("1e3", 1000.0),
+            (".5", 0.5),
+            ("-inf", f64::NEG_INFINITY),
+            ("Infinity", f64::INFINITY),
+            ("0e-999", 0.0),
+        ] {
+            assert!(parse_f64(text).unwrap().total_cmp(&want).is_eq(), "{text}");
+        }
+        for (text, state, message) in [
+            ("x", "22P02", "invalid input syntax for type double precision: \"x\""),
+            ("", "22P02", "invalid input syntax for type double precision: \"\""),
+            ("1e400", "22003", "\"1e400\" is out of range for type double precision"),
+            ("1e-400", "22003", "\"1e-400\" is out of range for type double precision"),
+        ] {
+            let e = parse_f64(text).unwrap_err();
+            assert_eq!((e.sqlstate, e.message.as_str()), (state, message));
+        }
+        assert_eq!(parse_f32("1e40").unwrap_err().message, "\"1e40\" is out of range for type real");
+    }
+}
