@@ -8,5 +8,11 @@ pub mod ast;
 mod error;
 mod keyword;
 pub mod lex;
+mod parse;
+mod print;
+mod split;
 
 pub use error::SyntaxError;
+pub use parse::{DEPTH_MAX, HEIGHT_MAX, parse_expr, parse_query, parse_statement, parse_statements};
+pub use print::{quote_ident, quote_literal};
+pub use split::split;

@@ -301,7 +301,7 @@ impl BinaryOp {
 /// What stands in the parentheses of `any (…)` and `all (…)`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Quantity {
-    /// An array.
+    /// An array. Never a bare subquery: in these parentheses that is a query of one column, as it is after `in`.
     Array(Box<Expr>),
     /// A query of one column.
     Query(Box<Query>),
