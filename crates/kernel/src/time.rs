@@ -52,15 +52,41 @@ impl Sub<Duration> for Micros {
     }
 }
 
-/// RFC 3339 in UTC with six digits, `2026-01-31T08:00:00.000000Z`; years outside 0..=9999 carry their sign.
-impl fmt::Display for Micros {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Micros {
+    /// RFC 3339 in UTC with six digits, `2026-01-31T08:00:00.000000Z`, without the formatter: log lines are many. `None` outside the years
+    /// 0 to 9999.
+    pub fn to_text(self) -> Option<[u8; 27]> {
         let secs = self.as_secs();
         let (year, month, day) = civil_from_days(secs.div_euclid(86_400));
+        if !(0..=9999).contains(&year) {
+            return None;
+        }
         let in_day = secs.rem_euclid(86_400);
-        let micros = self.0.rem_euclid(1_000_000);
-        let (h, m, s) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{micros:06}Z")
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut put = |at: std::ops::Range<usize>, mut n: i64| {
+            for slot in text[at].iter_mut().rev() {
+                *slot += u8::try_from(n % 10).unwrap_or_default();
+                n /= 10;
+            }
+        };
+        put(0..4, year);
+        put(5..7, month);
+        put(8..10, day);
+        put(11..13, in_day / 3600);
+        put(14..16, in_day / 60 % 60);
+        put(17..19, in_day % 60);
+        put(20..26, self.0.rem_euclid(1_000_000));
+        Some(text)
+    }
+}
+
+/// As [`Micros::to_text`]; a time outside its years shows as its number of microseconds.
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_text() {
+            Some(text) => f.write_str(std::str::from_utf8(&text).unwrap_or_default()),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -151,7 +177,12 @@ impl Deadline {
 
     /// The moment `wait` from now.
     pub fn after(clock: &dyn Clock, wait: Duration) -> Self {
-        Self(clock.monotonic().saturating_add(wait))
+        Self::since(clock.monotonic(), wait)
+    }
+
+    /// The moment `wait` after `started`, which was read from the monotonic clock.
+    pub const fn since(started: Duration, wait: Duration) -> Self {
+        Self(started.saturating_add(wait))
     }
 
     /// What is left; zero when it has passed.
@@ -186,6 +217,8 @@ mod tests {
             (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
             (-62_167_219_200_000_000, "0000-01-01T00:00:00.000000Z"),
             (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
+            (253_402_300_800_000_000, "253402300800000000"),
+            (-62_167_219_200_000_001, "-62167219200000001"),
         ] {
             assert_eq!(Micros(micros).to_string(), text);
         }

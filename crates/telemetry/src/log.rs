@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use kernel::{Clock, SystemClock, TraceParent};
+use kernel::{Clock, Micros, SystemClock, TraceParent};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -98,7 +98,11 @@ where
         let (level, target) = (*event.metadata().level(), event.metadata().target());
         let json = match self.format {
             Format::Json => {
-                write!(out, "{{\"time\":\"{}\",\"level\":\"{level}\",\"target\":\"", self.clock.now())?;
+                out.write_str("{\"time\":\"")?;
+                time(&mut out, self.clock.now())?;
+                out.write_str("\",\"level\":\"")?;
+                out.write_str(level.as_str())?;
+                out.write_str("\",\"target\":\"")?;
                 escape(&mut out, target, true)?;
                 out.write_char('"')?;
                 true
@@ -122,12 +126,21 @@ where
             let trace = std::str::from_utf8(&trace).unwrap_or_default();
             let id = context.request_id.as_str();
             if json {
-                write!(out, ",\"request.id\":\"{id}\",\"trace.id\":\"{trace}\"")?;
+                [",\"request.id\":\"", id, "\",\"trace.id\":\"", trace, "\""]
+                    .iter()
+                    .try_for_each(|part| out.write_str(part))?;
             } else {
                 write!(out, " request.id={id} trace.id={trace}")?;
             }
         }
         out.write_str(if json { "}\n" } else { "\n" })
+    }
+}
+
+fn time(out: &mut Writer<'_>, now: Micros) -> fmt::Result {
+    match now.to_text() {
+        Some(text) => out.write_str(std::str::from_utf8(&text).unwrap_or_default()),
+        None => write!(out, "{now}"),
     }
 }
 
@@ -156,7 +169,9 @@ impl Fields<'_, '_> {
         } else if field.name() == "message" {
             self.out.write_char(' ')
         } else {
-            write!(self.out, " {}=", field.name())
+            self.out.write_char(' ')?;
+            self.out.write_str(field.name())?;
+            self.out.write_char('=')
         }
     }
 
@@ -192,7 +207,22 @@ impl Visit for Fields<'_, '_> {
         self.bare(field, value);
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.bare(field, value);
+        // The numbers of an access line come this way; the formatter's own is three times as slow.
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        let mut rest = value;
+        loop {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.result = self.result.and_then(|()| {
+            self.name(field)?;
+            self.out.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+        });
     }
     fn record_i128(&mut self, field: &Field, value: i128) {
         self.bare(field, value);
@@ -204,7 +234,13 @@ impl Visit for Fields<'_, '_> {
         self.bare(field, value);
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, format_args!("{value}"));
+        self.result = self.result.and_then(|()| {
+            self.name(field)?;
+            let quote = if self.json { "\"" } else { "" };
+            self.out.write_str(quote)?;
+            escape(self.out, value, self.json)?;
+            self.out.write_str(quote)
+        });
     }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field, format_args!("{value:?}"));
@@ -248,7 +284,7 @@ fn escape(out: &mut Writer<'_>, text: &str, json: bool) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::Context;
-    use kernel::{ManualClock, Micros, RequestId};
+    use kernel::{ManualClock, RequestId};
     use std::sync::Mutex;
 
     fn said(format: Format, filter: &str, say: impl FnOnce()) -> String {

@@ -3,9 +3,12 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+/// How long lines gather before they go out. Waking the thread for every line would cost each request a system call.
+const GATHER: Duration = Duration::from_millis(10);
 /// The most bytes that wait; lines beyond are dropped and counted.
 const WAITING_BYTES_MAX: usize = 1 << 20;
 
@@ -14,6 +17,8 @@ struct State {
     waiting: Vec<u8>,
     lost: u64,
     writing: bool,
+    /// Someone waits for the lines to be out.
+    hurry: bool,
 }
 
 #[derive(Default)]
@@ -50,6 +55,12 @@ impl Sink {
                 while state.waiting.is_empty() && state.lost == 0 {
                     state = theirs.wait(state);
                 }
+                if !state.hurry {
+                    state.writing = true;
+                    drop(state);
+                    thread::sleep(GATHER);
+                    state = theirs.lock();
+                }
                 std::mem::swap(&mut batch, &mut state.waiting);
                 let lost = std::mem::take(&mut state.lost);
                 state.writing = true;
@@ -72,9 +83,11 @@ impl Sink {
     /// Waits until everything said so far is written; call it before the process ends.
     pub fn flush(&self) {
         let mut state = self.0.lock();
+        state.hurry = true;
         while state.writing || !state.waiting.is_empty() {
             state = self.0.wait(state);
         }
+        state.hurry = false;
     }
 }
 

@@ -145,7 +145,7 @@ impl<H: Handler> App<H> {
             Err(self.panicked(&*panic))
         } else {
             let time = route.time.unwrap_or(self.limits.request_time);
-            let deadline = Deadline::after(&*self.clock, time);
+            let deadline = Deadline::since(started, time);
             let request = Request { head, body: body.into(), id, trace, deadline, peer };
             self.run(index, &route, time, request, context).await
         };
@@ -181,12 +181,18 @@ impl<H: Handler> App<H> {
         request.body.bind(bytes_max, self.limits.body_idle_time)?;
 
         let mut handled = pin!(async { self.handler.handle(index, request).await });
-        // The timer is made now and enters the runtime's wheel only if the handler has to wait.
-        let mut timer = pin!(tokio::time::sleep(time));
+        // Most answers are ready at once; the timer is made only if the handler has to wait.
+        let mut timer = pin!(None);
         let mut response = poll_fn(|cx| {
             match catch_unwind(AssertUnwindSafe(|| context::with(context, || handled.as_mut().poll(cx)))) {
                 Ok(Poll::Ready(result)) => Poll::Ready(result),
-                Ok(Poll::Pending) => timer.as_mut().poll(cx).map(|()| Err(Error::new(&TIMEOUT, ""))),
+                Ok(Poll::Pending) => {
+                    if timer.is_none() {
+                        timer.set(Some(tokio::time::sleep(time)));
+                    }
+                    let over = timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
+                    over.map(|()| Err(Error::new(&TIMEOUT, "")))
+                }
                 Err(panic) => Poll::Ready(Err(context::with(context, || self.panicked(&*panic)))),
             }
         })

@@ -198,8 +198,11 @@ where
     let (limits, activity) = (*app.limits(), Arc::new(Activity::default()));
     let io = Watched::new(TokioIo::new(stream), Arc::clone(&activity), true);
     let mut builder = http1::Builder::new();
+    // Saying the default makes hyper take a slower way to set aside room for the headers.
+    if limits.headers_max != 100 {
+        builder.max_headers(limits.headers_max);
+    }
     builder
-        .max_headers(limits.headers_max)
         .max_header_size(limits.head_bytes_max)
         .max_buf_size(limits.head_bytes_max.max(64 * 1024))
         .header_read_timeout(None); // the tick of `attend` watches over heads
