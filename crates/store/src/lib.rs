@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod builtins;
 mod conn;
 mod error;
+pub mod postgres;
 pub mod sqlite;
 pub mod translate;
 mod tx;

@@ -1,0 +1,231 @@
+//! One connection to the server and the statements prepared on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::watch;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+use super::decode::Decoder;
+use super::failure;
+use crate::error::Result;
+
+/// How many statements one connection keeps prepared.
+const STATEMENTS_MAX: usize = 500;
+
+/// A prepared statement and how its columns are read.
+pub(crate) struct Prepared {
+    pub(crate) statement: Statement,
+    pub(crate) decoders: Vec<Decoder>,
+}
+
+impl Prepared {
+    pub(crate) fn new(statement: Statement) -> Self {
+        let decoders = statement.columns().iter().map(|column| Decoder::of(column.type_())).collect();
+        Self { statement, decoders }
+    }
+}
+
+/// Prepared statements by text and role, the least recently used given up first.
+///
+/// The role belongs to the key: PostgreSQL checks the right to use a schema when it reads a statement's names, which it does once,
+/// so a statement prepared for one role would let another one through.
+#[derive(Default)]
+pub(crate) struct Statements {
+    by_text: HashMap<Box<str>, Vec<Entry>>,
+    count: usize,
+    clock: u64,
+}
+
+struct Entry {
+    role: Option<Arc<str>>,
+    prepared: Arc<Prepared>,
+    used: u64,
+}
+
+impl Statements {
+    pub(crate) fn get(&mut self, role: Option<&str>, text: &str) -> Option<Arc<Prepared>> {
+        self.clock += 1;
+        let entry = self.by_text.get_mut(text)?.iter_mut().find(|entry| entry.role.as_deref() == role)?;
+        entry.used = self.clock;
+        Some(entry.prepared.clone())
+    }
+
+    pub(crate) fn put(&mut self, role: Option<Arc<str>>, text: &str, prepared: Arc<Prepared>) {
+        self.remove(role.as_deref(), text);
+        if self.count >= STATEMENTS_MAX {
+            self.give_up_oldest();
+        }
+        self.clock += 1;
+        let entry = Entry { role, prepared, used: self.clock };
+        self.by_text.entry(text.into()).or_default().push(entry);
+        self.count += 1;
+    }
+
+    pub(crate) fn remove(&mut self, role: Option<&str>, text: &str) {
+        if let Some(entries) = self.by_text.get_mut(text) {
+            let before = entries.len();
+            entries.retain(|entry| entry.role.as_deref() != role);
+            self.count -= before - entries.len();
+            if entries.is_empty() {
+                self.by_text.remove(text);
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.by_text.clear();
+        self.count = 0;
+    }
+
+    fn give_up_oldest(&mut self) {
+        let oldest = self
+            .by_text
+            .iter()
+            .flat_map(|(text, entries)| entries.iter().map(move |entry| (entry.used, text, &entry.role)))
+            .min_by_key(|(used, ..)| *used)
+            .map(|(_, text, role)| (text.clone(), role.clone()));
+        if let Some((text, role)) = oldest {
+            self.remove(role.as_deref(), &text);
+        }
+    }
+}
+
+/// A live connection. Its traffic is driven by a task of the runtime it was opened on.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) statements: Mutex<Statements>,
+    pub(crate) opened: Instant,
+    /// The engine's generation of schema when the statements were prepared; see `PostgresEngine::forget_statements`.
+    pub(crate) generation: std::sync::atomic::AtomicU64,
+    config: Config,
+    /// Becomes true when the connection is lost.
+    lost: watch::Receiver<bool>,
+}
+
+impl Link {
+    /// Connects. Sessions start read-only and without a role: whatever goes wrong between here and a transaction's `begin`, nothing
+    /// can be written (see `txn`).
+    pub(crate) async fn open(config: &Config, patience: Duration, read_only: bool) -> Result<Self> {
+        let connecting = tokio::time::timeout(patience, config.connect(NoTls));
+        let (client, connection) = connecting
+            .await
+            .map_err(|_| failure::unavailable("connecting timed out".to_owned()))?
+            .map_err(|error| failure::of(&error))?;
+        let (tell, lost) = watch::channel(false);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection to PostgreSQL ended");
+            }
+            let _ = tell.send(true);
+        });
+        let mut setup = String::from(
+            "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 1; \
+             set bytea_output = 'hex'; set client_min_messages = 'warning'; set standard_conforming_strings = on;",
+        );
+        if read_only {
+            setup.push_str("set default_transaction_read_only = on;");
+        }
+        client.batch_execute(&setup).await.map_err(|error| failure::of(&error))?;
+        Ok(Self {
+            client,
+            statements: Mutex::default(),
+            opened: Instant::now(),
+            generation: std::sync::atomic::AtomicU64::new(0),
+            config: config.clone(),
+            lost,
+        })
+    }
+
+    /// Resolves when the connection is lost.
+    pub(crate) async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        // An error means that the task is gone, and the connection with it.
+        let _ = lost.wait_for(|lost| *lost).await;
+    }
+
+    /// Is it still there, as far as we know.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.client.is_closed() && !*self.lost.borrow()
+    }
+
+    /// The statement for this role, if it is prepared already.
+    pub(crate) fn prepared(&self, role: Option<&str>, text: &str) -> Option<Arc<Prepared>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(role, text)
+    }
+
+    /// Keeps a statement that was just prepared.
+    pub(crate) fn keep(&self, role: Option<Arc<str>>, text: &str, statement: Statement) -> Arc<Prepared> {
+        let prepared = Arc::new(Prepared::new(statement));
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).put(role, text, prepared.clone());
+        prepared
+    }
+
+    /// Forgets a statement whose result has changed.
+    pub(crate) fn forget(&self, role: Option<&str>, text: &str) {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(role, text);
+    }
+
+    /// Forgets all statements when the schema's generation is another one.
+    pub(crate) fn catch_up(&self, generation: u64) {
+        if self.generation.swap(generation, std::sync::atomic::Ordering::AcqRel) != generation {
+            self.statements.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    /// Asks the server to cancel what runs on this connection, and waits until it has been asked.
+    ///
+    /// The server signals the backend before it closes the connection on which it was asked. By reading to that end we know that
+    /// the signal has been sent: it hits what runs now or nothing (a backend that waits for its next command ignores it), never
+    /// a statement that we send later. False when this could not be done; then the connection must not be used again.
+    pub(crate) async fn cancel(&self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.try_cancel()).await.unwrap_or(None).is_some()
+    }
+
+    async fn try_cancel(&self) -> Option<()> {
+        let [host] = self.config.get_hosts() else { return None };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => {
+                let stream = match self.config.get_hostaddrs().first() {
+                    Some(address) => tokio::net::TcpStream::connect((*address, port)).await,
+                    None => tokio::net::TcpStream::connect((&**name, port)).await,
+                };
+                self.cancel_on(stream.ok()?).await
+            }
+            #[cfg(unix)]
+            Host::Unix(folder) => {
+                let socket = folder.join(format!(".s.PGSQL.{port}"));
+                self.cancel_on(tokio::net::UnixStream::connect(socket).await.ok()?).await
+            }
+        }
+    }
+
+    async fn cancel_on<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Option<()> {
+        self.client.cancel_token().cancel_query_raw(&mut stream, NoTls).await.ok()?;
+        let mut rest = [0_u8; 16];
+        while stream.read(&mut rest).await.ok()? > 0 {}
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A statement that no server has seen; only its identity matters here.
+    fn found(statements: &mut Statements, role: Option<&str>, text: &str) -> bool {
+        statements.get(role, text).is_some()
+    }
+
+    #[test]
+    fn an_empty_cache_finds_nothing_and_forgets_nothing() {
+        let mut statements = Statements::default();
+        assert!(!found(&mut statements, None, "select 1"));
+        statements.remove(Some("anon"), "select 1");
+        assert_eq!(statements.count, 0);
+    }
+}
