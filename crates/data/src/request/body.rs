@@ -130,7 +130,7 @@ struct Rows<'a> {
     /// `columns=` was given: other keys are skipped, missing ones are absent.
     fixed: bool,
     slots: Vec<Slot>,
-    rows: usize,
+    count: usize,
     unequal: bool,
     sparse: bool,
     limits: &'a Limits,
@@ -143,7 +143,7 @@ fn parse_json(body: Bytes, columns: Option<&[String]>, limits: &Limits) -> Resul
         names: Names::new(columns.unwrap_or_default()),
         fixed: columns.is_some(),
         slots: Vec::new(),
-        rows: 0,
+        count: 0,
         unequal: false,
         sparse: false,
         limits,
@@ -161,7 +161,7 @@ fn parse_json(body: Bytes, columns: Option<&[String]>, limits: &Limits) -> Resul
     }
     Ok(Payload {
         columns: rows.names.into_names(),
-        rows: rows.rows,
+        rows: rows.count,
         slots: rows.slots,
         object: first == Some(b'{'),
         sparse: rows.sparse,
@@ -201,11 +201,11 @@ impl Rows<'_> {
     fn object(&mut self, text: &str, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), ApiError> {
         let limits = self.limits;
         let bad = |fail| json_error(fail, limits);
-        self.rows += 1;
-        if self.rows > limits.rows_max {
+        self.count += 1;
+        if self.count > limits.rows_max {
             return Err(too_much("rows", "rows_max", limits.rows_max));
         }
-        let discovering = self.rows == 1 && !self.fixed;
+        let discovering = self.count == 1 && !self.fixed;
         let start = self.slots.len();
         self.slots.resize(start + self.names.len(), Slot::Absent);
         if self.slots.len() > limits.cells_max {
@@ -279,15 +279,14 @@ fn parse_form(body: Bytes, columns: Option<&[String]>, limits: &Limits) -> Resul
             continue;
         }
         let slot = arena_slot(&mut arena, pair.value.as_deref().unwrap_or_default());
-        match column {
-            Some(column) => slots[column] = slot, // a key said twice: the last counts
-            None => {
-                names.push(pair.key.clone().into_owned());
-                slots.push(slot);
-                if names.len() > limits.columns_max {
-                    return Err(too_much("columns", "columns_max", limits.columns_max));
-                }
-            }
+        if let Some(column) = column {
+            slots[column] = slot; // a key said twice: the last counts
+            continue;
+        }
+        names.push(pair.key.clone().into_owned());
+        slots.push(slot);
+        if names.len() > limits.columns_max {
+            return Err(too_much("columns", "columns_max", limits.columns_max));
         }
     }
     let sparse = slots.contains(&Slot::Absent);

@@ -81,10 +81,10 @@ fn operation(cursor: &mut Cursor<'_>, place: Place, expecting: &'static str) -> 
     let word = &rest[..rest.bytes().take_while(u8::is_ascii_lowercase).count()];
     cursor.at += word.len();
     if let Some(op) = comparison(word) {
-        let quantifier = quantifier(cursor, op)?;
+        let word = quantifier(cursor, op)?;
         cursor.expect(b'.', DOT)?;
         let value = value(cursor, place);
-        let quantified = match quantifier {
+        let quantified = match word {
             None => None,
             Some(quantifier) => Some(Quantified { quantifier, elements: elements(cursor, &value)? }),
         };

@@ -70,9 +70,8 @@ pub fn parse_media_type(text: &str) -> MediaType {
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let stripped = || parameters(text).any(|(name, value)| name.eq_ignore_ascii_case("nulls") && value == "stripped");
     match essence.as_str() {
-        "application/json" => MediaType::Json,
         "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" if stripped() => MediaType::ArrayStripped,
-        "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" => MediaType::Json,
+        "application/json" | "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" => MediaType::Json,
         "application/vnd.pgrst.object+json" | "application/vnd.pgrst.object" => {
             MediaType::Object { stripped: stripped() }
         }

@@ -4,6 +4,8 @@
 //! own code; whatever needs the catalog is left to the plan.
 
 mod body;
+mod codes;
+mod conditions;
 mod csv;
 mod cursor;
 mod error;
@@ -24,6 +26,7 @@ pub mod range;
 mod select;
 mod shape;
 pub mod sqlstate;
+mod wishes;
 
 pub use body::parse_body;
 pub use error::{ApiError, Details, Verbosity, write_json_string};

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn pairs_decode_as_forms_do() {
-        let cases: [(&str, &[(&str, Option<&str>)]); 8] = [
+        type Plain<'a> = (&'a str, Option<&'a str>);
+        let cases: [(&str, &[Plain<'_>]); 8] = [
             ("", &[]),
             ("a=1&b", &[("a", Some("1")), ("b", None)]),
             ("a=&=b&&", &[("a", Some("")), ("", Some("b"))]),

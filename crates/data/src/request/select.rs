@@ -133,7 +133,7 @@ impl Select<'_> {
         let json_path = self.cursor.json_path()?;
         self.cursor.skip_blanks();
         let cast = self.cast()?;
-        let aggregate = self.aggregate();
+        let aggregate = self.aggregate()?;
         let aggregate_cast = self.cast()?;
         self.item_end(if cast.is_none() && aggregate.is_none() { AFTER_FIELD } else { AFTER_ITEM })?;
         let field = Field { name, json_path };
@@ -147,16 +147,22 @@ impl Select<'_> {
         self.cursor.word(CAST).map(|word| Some(word.to_owned()))
     }
 
-    /// `.sum()` and the others; anything else after the dot is left for the caller to complain about.
-    fn aggregate(&mut self) -> Option<Aggregate> {
+    /// `.sum()` and the others.
+    fn aggregate(&mut self) -> Parsed<Option<Aggregate>> {
+        if !self.cursor.eat(b'.') {
+            return Ok(None);
+        }
         let known = [
-            (".sum()", Aggregate::Sum),
-            (".avg()", Aggregate::Avg),
-            (".count()", Aggregate::Count),
-            (".max()", Aggregate::Max),
-            (".min()", Aggregate::Min),
+            ("sum()", Aggregate::Sum),
+            ("avg()", Aggregate::Avg),
+            ("count()", Aggregate::Count),
+            ("max()", Aggregate::Max),
+            ("min()", Aggregate::Min),
         ];
-        known.into_iter().find_map(|(text, aggregate)| self.cursor.eat_str(text).then_some(aggregate))
+        match known.into_iter().find(|(text, _)| self.cursor.eat_str(text)) {
+            Some((_, aggregate)) => Ok(Some(aggregate)),
+            None => self.cursor.fail("\"sum()\", \"avg()\", \"count()\", \"max()\" or \"min()\""),
+        }
     }
 
     fn item_end(&mut self, expecting: &'static str) -> Parsed<()> {

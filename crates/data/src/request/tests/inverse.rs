@@ -100,8 +100,8 @@ fn ops() -> impl Strategy<Value = Op> {
         Comparison::Imatch,
     ]);
     let quantifier = select(vec![None, Some(Quantifier::Any), Some(Quantifier::All)]);
-    let compare = (comparison, quantifier, literals()).prop_map(|(op, quantifier, value)| {
-        let quantified = quantifier
+    let comparing = (comparison, quantifier, literals()).prop_map(|(op, word, value)| {
+        let quantified = word
             .filter(|_| op != Comparison::Neq)
             .map(|quantifier| Quantified { quantifier, elements: array_elements(&value) });
         Op::Compare { op, quantified, value }
@@ -119,7 +119,7 @@ fn ops() -> impl Strategy<Value = Op> {
     let is = select(vec![IsValue::Null, IsValue::NotNull, IsValue::True, IsValue::False, IsValue::Unknown]);
     let kind = select(vec![FtsKind::Raw, FtsKind::Plain, FtsKind::Phrase, FtsKind::Websearch]);
     prop_oneof![
-        compare,
+        comparing,
         vec(literals(), 0..4).prop_map(Op::In),
         is.prop_map(Op::Is),
         literals().prop_map(Op::IsDistinct),

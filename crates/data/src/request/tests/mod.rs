@@ -1,5 +1,7 @@
 //! Tables of cases for the grammars, with a compact notation for what was understood.
 
+#![expect(clippy::format_collect, clippy::format_push_string, reason = "a notation is read here, not made fast")]
+
 mod body;
 mod filter;
 mod inverse;
@@ -44,7 +46,7 @@ fn op(negated: bool, op: &Op) -> String {
                 None => "?".to_owned(),
                 Some(elements) => {
                     let shown = elements.iter().map(|e| e.as_ref().map_or("NULL".to_owned(), |e| format!("<{e}>")));
-                    shown.collect::<Vec<_>>().join("")
+                    shown.collect::<String>()
                 }
             };
             format!("{} {}<{value}>={elements}", op.as_str(), quantified.quantifier.as_str())
