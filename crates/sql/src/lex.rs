@@ -134,7 +134,9 @@ impl<'a> Lexer<'a> {
             _ if is_op_byte(first) => self.operator(start)?,
             b'\\' => return Err(self.error(start, "commands of psql that start with a backslash are not SQL")),
             _ => {
-                return Err(self.error(start, format!("syntax error at or near \"{}\"", char::from(first).escape_debug())));
+                return Err(
+                    self.error(start, format!("syntax error at or near \"{}\"", char::from(first).escape_debug()))
+                );
             }
         };
         Ok(Token { kind, start, end: self.at })
@@ -244,9 +246,8 @@ impl<'a> Lexer<'a> {
         self.at += 7;
         self.skip_space()?;
         let escape = self.bytes.get(self.at..self.at + 3).unwrap_or_default();
-        let usable = |byte: u8| {
-            byte.is_ascii_graphic() && !byte.is_ascii_hexdigit() && !matches!(byte, b'+' | b'\'' | b'"')
-        };
+        let usable =
+            |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_hexdigit() && !matches!(byte, b'+' | b'\'' | b'"');
         match escape {
             [b'\'', byte, b'\''] if usable(*byte) => self.at += 3,
             _ => return Err(self.error(self.at, "UESCAPE must be followed by one character in quotes")),

@@ -11,6 +11,7 @@ pub mod lex;
 mod parse;
 mod print;
 mod split;
+pub mod visit;
 
 pub use error::SyntaxError;
 pub use parse::{DEPTH_MAX, HEIGHT_MAX, parse_expr, parse_query, parse_statement, parse_statements};

@@ -128,15 +128,15 @@ mod tests {
             (" ; ;; -- nothing\n /* ; */ ", &[]),
             ("select 1", &[(1, "select 1")]),
             ("-- a; b\nselect 1;\n\n/* c; */ select 2 -- d\n;", &[(2, "select 1"), (4, "select 2")]),
-            ("select ';', \"a;b\", $x$;$x$, E'\\';'; select 2", &[
-                (1, "select ';', \"a;b\", $x$;$x$, E'\\';'"),
-                (1, "select 2"),
-            ]),
+            (
+                "select ';', \"a;b\", $x$;$x$, E'\\';'; select 2",
+                &[(1, "select ';', \"a;b\", $x$;$x$, E'\\';'"), (1, "select 2")],
+            ),
             ("\u{feff}select 1;", &[(1, "select 1")]),
-            ("create function f() returns int language sql as $$ select 1; select 2; $$; select 3", &[
-                (1, "create function f() returns int language sql as $$ select 1; select 2; $$"),
-                (1, "select 3"),
-            ]),
+            (
+                "create function f() returns int language sql as $$ select 1; select 2; $$; select 3",
+                &[(1, "create function f() returns int language sql as $$ select 1; select 2; $$"), (1, "select 3")],
+            ),
             (
                 "create or replace function f(a int) returns int begin atomic select 1; \
                  select case when a > 0 then 1 else 2 end; end; begin; commit",
@@ -150,15 +150,12 @@ mod tests {
                     (1, "commit"),
                 ],
             ),
-            ("create rule r as on insert to t do also (select 1; select 2); select 3", &[
-                (1, "create rule r as on insert to t do also (select 1; select 2)"),
-                (1, "select 3"),
-            ]),
+            (
+                "create rule r as on insert to t do also (select 1; select 2); select 3",
+                &[(1, "create rule r as on insert to t do also (select 1; select 2)"), (1, "select 3")],
+            ),
             ("select \"begin\" atomic; select 1", &[(1, "select \"begin\" atomic"), (1, "select 1")]),
-            ("create table begin (atomic int); select 1", &[
-                (1, "create table begin (atomic int)"),
-                (1, "select 1"),
-            ]),
+            ("create table begin (atomic int); select 1", &[(1, "create table begin (atomic int)"), (1, "select 1")]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");
         }

@@ -302,9 +302,13 @@ mod tests {
 
     #[test]
     fn integers_of_any_base_become_decimal() {
-        for (text, expected) in
-            [("1_000", Some("1000")), ("0x1F", Some("31")), ("0o17", Some("15")), ("0b101", Some("5")), ("007", Some("007"))]
-        {
+        for (text, expected) in [
+            ("1_000", Some("1000")),
+            ("0x1F", Some("31")),
+            ("0o17", Some("15")),
+            ("0b101", Some("5")),
+            ("007", Some("007")),
+        ] {
             assert_eq!(integer(text).as_deref(), expected, "{text}");
         }
         assert_eq!(integer(&format!("0x{}", "f".repeat(40))), None);

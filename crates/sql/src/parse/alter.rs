@@ -64,7 +64,8 @@ impl Parser<'_> {
                 return Ok(action);
             }
         }
-        let known = ["enable", "disable", "replica", "cluster", "set", "inherit", "no", "attach", "detach", "of", "not"];
+        let known =
+            ["enable", "disable", "replica", "cluster", "set", "inherit", "no", "attach", "detach", "of", "not"];
         if !self.is_any(&known) {
             return self.unexpected();
         }

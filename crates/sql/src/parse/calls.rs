@@ -1,11 +1,12 @@
 //! Calls, and the words of the grammar that act like calls.
 
+use super::expr::Paren;
 use super::{Parse, Parser};
 use crate::ast::{
-    Expr, Frame, FrameBound, FrameExclude, FrameUnit, FunctionArg, FunctionCall, Literal, Name, ObjectName, Over, Window,
+    Expr, Frame, FrameBound, FrameExclude, FrameUnit, FunctionArg, FunctionCall, Literal, Name, ObjectName, Over,
+    Window,
 };
 use crate::lex::TokenKind;
-use super::expr::Paren;
 
 fn text(value: &str) -> Expr {
     Expr::Literal(Literal::String(value.to_owned()))

@@ -2,8 +2,8 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, Insert, InsertSource, Name, ObjectName, OnConflict,
-    Statement, Truncate, Update, With,
+    Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, Insert, InsertSource, Name, ObjectName,
+    OnConflict, Statement, Truncate, Update, With,
 };
 
 impl Parser<'_> {
@@ -112,8 +112,7 @@ impl Parser<'_> {
         } else if !only {
             self.eat("*");
         }
-        let alias =
-            if self.eat("as") || (self.at_name() && !self.is("set")) { Some(self.name()?) } else { None };
+        let alias = if self.eat("as") || (self.at_name() && !self.is("set")) { Some(self.name()?) } else { None };
         Ok((only, table, alias))
     }
 

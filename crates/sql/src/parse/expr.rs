@@ -323,8 +323,7 @@ impl Parser<'_> {
             return Ok((self.quantified(left, BinaryOp::Other(symbol.into()), all)?, true));
         }
         let pattern = Box::new(self.operand(power::BETWEEN + 1, grammar)?);
-        let escape =
-            if self.eat("escape") { Some(Box::new(self.operand(power::BETWEEN + 1, grammar)?)) } else { None };
+        let escape = if self.eat("escape") { Some(Box::new(self.operand(power::BETWEEN + 1, grammar)?)) } else { None };
         Ok((Expr::Like { expr: Box::new(left), pattern, escape, kind, negated }, false))
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    AlterFunction, AlterObject, CreateFunction, FunctionBody, FunctionOption, FunctionParam, Name, ObjectKind, ParamMode,
-    Returns, Statement, Volatility,
+    AlterFunction, AlterObject, CreateFunction, FunctionBody, FunctionOption, FunctionParam, Name, ObjectKind,
+    ParamMode, Returns, Statement, Volatility,
 };
 use crate::keyword::{self, Class};
 use crate::lex::TokenKind;
@@ -64,7 +64,11 @@ impl Parser<'_> {
     fn function_body(&mut self) -> Parse<FunctionBody> {
         if self.eat("as") {
             let body = self.string()?;
-            return Ok(if self.eat(",") { FunctionBody::Linked(body, self.string()?) } else { FunctionBody::Text(body) });
+            return Ok(if self.eat(",") {
+                FunctionBody::Linked(body, self.string()?)
+            } else {
+                FunctionBody::Text(body)
+            });
         }
         if self.eat("return") {
             return Ok(FunctionBody::Return(Box::new(self.expr()?)));
@@ -115,8 +119,7 @@ impl Parser<'_> {
             mode = self.param_mode();
         }
         let ty = self.type_name()?;
-        let default =
-            if defaults && (self.eat("default") || self.eat("=")) { Some(self.expr()?) } else { None };
+        let default = if defaults && (self.eat("default") || self.eat("=")) { Some(self.expr()?) } else { None };
         Ok(FunctionParam { mode: mode.unwrap_or_default(), name, ty, default })
     }
 
@@ -150,7 +153,8 @@ impl Parser<'_> {
             TokenKind::QuotedIdent => true,
             TokenKind::Word => {
                 let word = self.text_of(next);
-                let is_mode = ["in", "out", "inout", "variadic", "setof"].iter().any(|mode| word.eq_ignore_ascii_case(mode));
+                let is_mode =
+                    ["in", "out", "inout", "variadic", "setof"].iter().any(|mode| word.eq_ignore_ascii_case(mode));
                 is_mode || keyword::class(word) != Class::Reserved
             }
             _ => false,

@@ -99,8 +99,7 @@ impl Parser<'_> {
         let concurrently = kind == ObjectKind::Index && self.eat("concurrently");
         let if_exists = self.if_exists();
         let one = matches!(kind, ObjectKind::Policy | ObjectKind::Trigger | ObjectKind::Rule);
-        let objects =
-            if one { vec![self.object_ref(kind)?] } else { self.list(|parser| parser.object_ref(kind))? };
+        let objects = if one { vec![self.object_ref(kind)?] } else { self.list(|parser| parser.object_ref(kind))? };
         Ok(Drop { kind, objects, if_exists, concurrently, cascade: self.cascade() })
     }
 
@@ -263,7 +262,17 @@ impl Parser<'_> {
 
     pub(super) fn at_sequence_option(&self) -> bool {
         self.is_any(&[
-            "as", "increment", "minvalue", "maxvalue", "start", "restart", "cache", "cycle", "no", "owned", "sequence",
+            "as",
+            "increment",
+            "minvalue",
+            "maxvalue",
+            "start",
+            "restart",
+            "cache",
+            "cycle",
+            "no",
+            "owned",
+            "sequence",
         ])
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    Cte, CteBody, Distinct, Expr, GroupItem, Literal, Lock, LockStrength, LockWait, Name, OrderBy, Query, QueryBody, Select,
-    SelectItem, SetOp, Statement, With,
+    Cte, CteBody, Distinct, Expr, GroupItem, Literal, Lock, LockStrength, LockWait, Name, OrderBy, Query, QueryBody,
+    Select, SelectItem, SetOp, Statement, With,
 };
 use crate::keyword;
 use crate::lex::TokenKind;
@@ -173,8 +173,22 @@ impl Parser<'_> {
     fn at_select_end(&self) -> bool {
         self.at_end()
             || self.is_any(&[
-                ")", ";", "from", "where", "group", "having", "window", "union", "intersect", "except", "order", "limit",
-                "offset", "fetch", "for", "into",
+                ")",
+                ";",
+                "from",
+                "where",
+                "group",
+                "having",
+                "window",
+                "union",
+                "intersect",
+                "except",
+                "order",
+                "limit",
+                "offset",
+                "fetch",
+                "for",
+                "into",
             ])
     }
 
@@ -270,11 +284,7 @@ impl Parser<'_> {
 
     /// `asc` (false) or `desc` (true).
     pub(super) fn direction(&mut self) -> Option<bool> {
-        if self.eat("asc") {
-            Some(false)
-        } else {
-            self.eat("desc").then_some(true)
-        }
+        if self.eat("asc") { Some(false) } else { self.eat("desc").then_some(true) }
     }
 
     /// `nulls first` (true) or `nulls last` (false).

@@ -40,8 +40,7 @@ impl Parser<'_> {
         self.expect("on")?;
         let target = self.grant_target()?;
         let roles = self.grantees(revoke)?;
-        let mut grant =
-            Grant { revoke, grant_option, privileges, target, roles, granted_by: None, cascade: false };
+        let mut grant = Grant { revoke, grant_option, privileges, target, roles, granted_by: None, cascade: false };
         if !revoke {
             grant.grant_option = self.eat_all(&["with", "grant", "option"]);
         }
@@ -119,8 +118,18 @@ impl Parser<'_> {
             }
         }
         let grantable = [
-            "table", "sequence", "function", "procedure", "routine", "schema", "database", "type", "domain", "language",
-            "tablespace", "foreign",
+            "table",
+            "sequence",
+            "function",
+            "procedure",
+            "routine",
+            "schema",
+            "database",
+            "type",
+            "domain",
+            "language",
+            "tablespace",
+            "foreign",
         ];
         let kind = if self.is_any(&grantable) { self.object_kind() } else { None };
         if kind == Some(ObjectKind::ForeignDataWrapper) {

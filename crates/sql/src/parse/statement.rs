@@ -2,8 +2,8 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    Do, Explain, Name, ObjectKind, Persistence, RefreshView, RelationKind, SetScope, SetValue, SetVariable, SettingValue,
-    Statement, StorageOption,
+    Do, Explain, Name, ObjectKind, Persistence, RefreshView, RelationKind, SetScope, SetValue, SetVariable,
+    SettingValue, Statement, StorageOption,
 };
 use crate::lex::TokenKind;
 
@@ -158,11 +158,9 @@ impl Parser<'_> {
         if self.is_any(&["role", "user"]) && !self.is_at(1, "mapping") {
             return Ok(Statement::AlterRole(self.alter_role()?));
         }
-        for (word, kind) in [
-            ("function", ObjectKind::Function),
-            ("procedure", ObjectKind::Procedure),
-            ("routine", ObjectKind::Routine),
-        ] {
+        for (word, kind) in
+            [("function", ObjectKind::Function), ("procedure", ObjectKind::Procedure), ("routine", ObjectKind::Routine)]
+        {
             if self.eat(word) {
                 return self.alter_function(kind);
             }
@@ -174,7 +172,6 @@ impl Parser<'_> {
             ("extension", ObjectKind::Extension),
             ("language", ObjectKind::Language),
             ("database", ObjectKind::Database),
-            ("publication", ObjectKind::Publication),
             ("trigger", ObjectKind::Trigger),
         ] {
             if self.eat(word) {
@@ -271,11 +268,8 @@ impl Parser<'_> {
         if self.are(&["session", "authorization"]) || self.are(&["local", "session", "authorization"]) {
             return Ok(Statement::SetOther(self.rest(false)));
         }
-        let scope = if self.eat("local") {
-            Some(SetScope::Local)
-        } else {
-            self.eat("session").then_some(SetScope::Session)
-        };
+        let scope =
+            if self.eat("local") { Some(SetScope::Local) } else { self.eat("session").then_some(SetScope::Session) };
         self.setting(scope).map(Statement::Set)
     }
 
@@ -294,9 +288,9 @@ impl Parser<'_> {
     /// `name to|= values`, after `set`.
     pub(super) fn setting(&mut self, scope: Option<SetScope>) -> Parse<SetVariable> {
         let bare = self.are(&["time", "zone"])
-            || ["role", "schema", "names"].iter().any(|word| {
-                self.is(word) && !self.is_at(1, "to") && !self.is_at(1, "=") && !self.is_at(1, ".")
-            });
+            || ["role", "schema", "names"]
+                .iter()
+                .any(|word| self.is(word) && !self.is_at(1, "to") && !self.is_at(1, "=") && !self.is_at(1, "."));
         let mut name = self.setting_name()?;
         if bare {
             match &*name {

@@ -4,7 +4,8 @@ use super::{Parse, Parser};
 use crate::ast::{
     AlterPolicy, CheckOption, ColumnConstraint, ColumnConstraintKind, ColumnDef, CreateAs, CreateIndex, CreatePolicy,
     CreateTable, CreateTrigger, CreateView, Expr, ForeignRef, IndexElement, Name, ObjectName, OnCommit, Persistence,
-    PolicyCommand, Query, RefAction, SelectItem, StorageOption, TableConstraint, TableConstraintKind, TableElement, Timing,
+    PolicyCommand, Query, RefAction, SelectItem, StorageOption, TableConstraint, TableConstraintKind, TableElement,
+    Timing,
 };
 use crate::lex::TokenKind;
 
@@ -545,7 +546,9 @@ impl Parser<'_> {
         let roles = if self.eat("to") { self.list(Self::role)? } else { Vec::new() };
         let (using, check) = self.policy_conditions()?;
         match command {
-            PolicyCommand::Insert if using.is_some() => self.error_at(place, "only WITH CHECK expression allowed for INSERT"),
+            PolicyCommand::Insert if using.is_some() => {
+                self.error_at(place, "only WITH CHECK expression allowed for INSERT")
+            }
             PolicyCommand::Select | PolicyCommand::Delete if check.is_some() => {
                 self.error_at(place, "WITH CHECK cannot be applied to SELECT or DELETE")
             }

@@ -6,8 +6,25 @@ use crate::lex::{TokenKind, decode};
 
 /// Words that begin one of the grammar's own types.
 const TYPE_WORDS: &[&str] = &[
-    "bigint", "bit", "boolean", "char", "character", "dec", "decimal", "float", "int", "integer", "interval", "national",
-    "nchar", "numeric", "real", "smallint", "time", "timestamp", "varchar",
+    "bigint",
+    "bit",
+    "boolean",
+    "char",
+    "character",
+    "dec",
+    "decimal",
+    "float",
+    "int",
+    "integer",
+    "interval",
+    "national",
+    "nchar",
+    "numeric",
+    "real",
+    "smallint",
+    "time",
+    "timestamp",
+    "varchar",
 ];
 
 impl Parser<'_> {

@@ -2,8 +2,8 @@
 
 use super::{Printer, function_name, is_plain, quoted};
 use crate::ast::{
-    BinaryOp, Expr, Frame, FrameBound, FrameExclude, FrameUnit, FunctionCall, LikeKind, Literal, ObjectName, Over, Quantity,
-    TypeName, UnaryOp, Window,
+    BinaryOp, Expr, Frame, FrameBound, FrameExclude, FrameUnit, FunctionCall, LikeKind, Literal, ObjectName, Over,
+    Quantity, TypeName, UnaryOp, Window,
 };
 use crate::keyword;
 use crate::parse::power;
@@ -107,7 +107,9 @@ impl Printer {
                 }
                 self.word(")");
             }
-            Expr::Between { .. } | Expr::InList { .. } | Expr::InQuery { .. } | Expr::Like { .. } => self.set_test(expr),
+            Expr::Between { .. } | Expr::InList { .. } | Expr::InQuery { .. } | Expr::Like { .. } => {
+                self.set_test(expr)
+            }
             Expr::Case { operand, branches, otherwise } => {
                 self.word("case");
                 if let Some(operand) = operand {
@@ -289,8 +291,10 @@ impl Printer {
     }
 
     fn subscripted(&mut self, expr: &Expr) {
-        let direct =
-            matches!(expr, Expr::Column { .. } | Expr::Param(_) | Expr::Subscript { .. } | Expr::Slice { .. } | Expr::Field { .. });
+        let direct = matches!(
+            expr,
+            Expr::Column { .. } | Expr::Param(_) | Expr::Subscript { .. } | Expr::Slice { .. } | Expr::Field { .. }
+        );
         self.when(!direct, "(");
         self.expr(expr);
         self.when(!direct, ")");
@@ -339,7 +343,9 @@ impl Printer {
         self.word(")");
         if call.within_group {
             self.word(" within group (");
+            let start = self.out.len();
             self.order_by(&call.order_by);
+            self.drop_space(start);
             self.word(")");
         }
         if let Some(filter) = &call.filter {
@@ -396,6 +402,7 @@ impl Printer {
     /// A window in parentheses.
     pub(super) fn window(&mut self, window: &Window) {
         self.word("(");
+        let start = self.out.len();
         if let Some(base) = &window.base {
             if matches!(&**base, "partition" | "range" | "rows" | "groups") {
                 self.word(&quoted(base));
@@ -411,7 +418,15 @@ impl Printer {
         if let Some(frame) = &window.frame {
             self.frame(frame);
         }
+        self.drop_space(start);
         self.word(")");
+    }
+
+    /// Clauses bring a space before them, which is one too many at the start of parentheses.
+    fn drop_space(&mut self, start: usize) {
+        if self.out[start..].starts_with(' ') {
+            self.out.remove(start);
+        }
     }
 
     fn frame(&mut self, frame: &Frame) {

@@ -3,8 +3,8 @@
 use super::Printer;
 use crate::ast::{
     Assignment, ConflictAction, ConflictTarget, Cte, CteBody, Delete, Distinct, Expr, FromItem, GroupItem, Insert,
-    InsertSource, JoinCondition, JoinKind, Literal, Lock, LockStrength, LockWait, Name, OnConflict, OrderBy, Query, QueryBody,
-    Select, SelectItem, SetOp, TableAlias, TypeName, Update, With,
+    InsertSource, JoinCondition, JoinKind, Literal, Lock, LockStrength, LockWait, Name, OnConflict, OrderBy, Query,
+    QueryBody, Select, SelectItem, SetOp, TableAlias, TypeName, Update, With,
 };
 use crate::parse::power;
 

@@ -3,8 +3,8 @@
 use super::Printer;
 use crate::ast::{
     AlterAction, AlterPolicy, AlterTable, CheckOption, ColumnConstraint, ColumnConstraintKind, ColumnDef, CreateIndex,
-    CreatePolicy, CreateTable, CreateView, ForeignRef, IndexElement, Name, OnCommit, Persistence, PolicyCommand, RefAction,
-    RelationKind, Role, StorageOption, TableConstraint, TableConstraintKind, TableElement, Timing,
+    CreatePolicy, CreateTable, CreateView, ForeignRef, IndexElement, Name, OnCommit, Persistence, PolicyCommand,
+    RefAction, RelationKind, Role, StorageOption, TableConstraint, TableConstraintKind, TableElement, Timing,
 };
 use crate::parse::power;
 
