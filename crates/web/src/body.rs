@@ -17,7 +17,7 @@ pub struct Body {
     content: Content,
     /// A streamed answer counts as in flight until its last byte is handed over.
     pub(crate) in_flight: Option<InFlight>,
-    /// Keeps the connection from being taken for idle.
+    /// Tells the connection that an answer is on its way.
     pub(crate) busy: Option<Busy>,
 }
 

@@ -11,8 +11,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 /// What a connection is doing, told by its parts and looked at on each tick.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    /// Requests being answered.
+    /// Requests whose answer is being found.
     busy: AtomicU32,
+    /// Answers that are being sent.
+    sending: AtomicU32,
     /// 1 while the head of a request comes in (HTTP/1 only).
     head: AtomicU32,
     /// Bumped when something changed that allows more time.
@@ -26,7 +28,9 @@ pub(crate) enum Phase {
     Busy,
     /// Headers are coming in.
     Head,
-    /// Nothing is under way, or an answer is being read by a slow caller.
+    /// An answer is on its way; every write that the caller takes gives it more time.
+    Sending,
+    /// Nothing is under way.
     Idle,
 }
 
@@ -34,6 +38,8 @@ impl Activity {
     pub(crate) fn phase(&self) -> Phase {
         if self.busy.load(Ordering::Relaxed) > 0 {
             Phase::Busy
+        } else if self.sending.load(Ordering::Relaxed) > 0 {
+            Phase::Sending
         } else if self.head.load(Ordering::Relaxed) > 0 {
             Phase::Head
         } else {
@@ -50,22 +56,35 @@ impl Activity {
     }
 }
 
-/// Counts as one request of its connection for as long as it lives.
+/// Counts as one request of its connection for as long as it lives: first as one whose answer is being found, then as one that is
+/// being sent.
 #[derive(Debug)]
-pub(crate) struct Busy(Arc<Activity>);
+pub(crate) struct Busy {
+    activity: Arc<Activity>,
+    sending: bool,
+}
 
 impl Busy {
     pub(crate) fn begin(activity: &Arc<Activity>) -> Self {
         activity.busy.fetch_add(1, Ordering::Relaxed);
         activity.head.store(0, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), sending: false }
+    }
+
+    pub(crate) fn sending(mut self) -> Self {
+        self.sending = true;
+        self.activity.sending.fetch_add(1, Ordering::Relaxed);
+        self.activity.busy.fetch_sub(1, Ordering::Relaxed);
+        self.activity.bump();
+        self
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.bump();
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        self.activity.bump();
+        let count = if self.sending { &self.activity.sending } else { &self.activity.busy };
+        count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -167,8 +167,27 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// The first bytes by which an HTTP/2 connection differs from any request of HTTP/1.
-const H2_BEGINS: &[u8; 4] = b"PRI ";
+/// How every HTTP/2 connection begins, and no request of HTTP/1 (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Whether the caller speaks HTTP/2, told from its first bytes, which stay where they are. Fails when there are none.
+async fn speaks_http2(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let n = tcp.peek(&mut first).await?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if first[..n] != PREFACE[..n] {
+            return Ok(false);
+        }
+        if n == PREFACE.len() {
+            return Ok(true);
+        }
+        // A part of the preface is there. Looking does not take it away, so the socket stays ready and cannot tell of more.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
 
 async fn connection<H: Handler>(stream: Stream, app: &Arc<App<H>>, mut orders: watch::Receiver<Order>) {
     let limits = *app.limits();
@@ -177,15 +196,14 @@ async fn connection<H: Handler>(stream: Stream, app: &Arc<App<H>>, mut orders: w
         Stream::Tcp(tcp, peer) => {
             // Answers are written whole; waiting for more to send would only add time. A socket that refuses this is gone already.
             tcp.set_nodelay(true).ok();
-            let mut first = [0; H2_BEGINS.len()];
-            let peeked = tokio::select! {
-                peeked = tokio::time::timeout(limits.head_time, tcp.peek(&mut first)) => peeked,
+            let http2 = tokio::select! {
+                spoken = tokio::time::timeout(limits.head_time, speaks_http2(&tcp)) => spoken,
                 _ = other_than(Order::Serve, &mut orders) => return,
             };
-            match peeked {
-                Ok(Ok(n)) if n > 0 && first == *H2_BEGINS => http2(tcp, peer, app, orders).await,
-                Ok(Ok(n)) if n > 0 => http1(tcp, peer, app, orders).await,
-                _ => {}
+            match http2 {
+                Ok(Ok(true)) => self::http2(tcp, peer, app, orders).await,
+                Ok(Ok(false)) => http1(tcp, peer, app, orders).await,
+                Ok(Err(_)) | Err(_) => {}
             }
         }
     }
@@ -212,7 +230,7 @@ where
             let busy = Busy::begin(&activity);
             async move {
                 let mut response = app.answer(request, peer).await;
-                response.body_mut().busy = Some(busy);
+                response.body_mut().busy = Some(busy.sending());
                 Ok::<_, Infallible>(response)
             }
         }),
@@ -236,7 +254,7 @@ async fn http2<H: Handler>(stream: TcpStream, peer: Peer, app: &Arc<App<H>>, ord
             let (busy, app) = (Busy::begin(&activity), Arc::clone(app));
             async move {
                 let mut response = app.answer(request, peer).await;
-                response.body_mut().busy = Some(busy);
+                response.body_mut().busy = Some(busy.sending());
                 Ok::<_, Infallible>(response)
             }
         }),
@@ -323,7 +341,7 @@ impl Watch {
         match phase {
             Phase::Busy => false,
             Phase::Head => self.still >= limits.head_time,
-            Phase::Idle => self.still >= limits.idle_time,
+            Phase::Sending | Phase::Idle => self.still >= limits.idle_time,
         }
     }
 }

@@ -29,15 +29,16 @@ async fn an_answer_carries_the_request_id_and_connections_are_kept() {
 #[tokio::test]
 async fn clients_that_dawdle_are_closed() {
     // Every case ends when the server closes; none depends on how long that takes.
+    let short = Duration::from_millis(60);
     for (name, sent, answered) in [
         ("says nothing", "", false),
         ("stops within the head", "GET /hello HTTP/1.1\r\nhost: x\r\nx-slow: ", false),
         ("begins like HTTP/2 and stops", "PRI * HT", false),
         ("lies idle after a request", "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n", true),
     ] {
-        let served =
-            start(Limits { head_time: Duration::from_millis(60), idle_time: Duration::from_millis(60), ..fast() })
-                .await;
+        let limits =
+            if answered { Limits { idle_time: short, ..fast() } } else { Limits { head_time: short, ..fast() } };
+        let served = start(limits).await;
         let mut stream = TcpStream::connect(&served.address).await.unwrap();
         stream.write_all(sent.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -193,6 +194,58 @@ async fn an_answer_in_pieces_is_whole_or_visibly_broken() {
 }
 
 #[tokio::test]
+async fn a_caller_that_stops_reading_does_not_hold_its_answer_for_ever() {
+    let served = start(Limits { idle_time: Duration::from_millis(60), ..fast() }).await;
+    let mut stream = TcpStream::connect(&served.address).await.unwrap();
+    stream.write_all(b"GET /flood HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // The producer learns that the answer was given up; nothing was read here.
+    served.house.entered.notified().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_reads_slowly_gets_all_of_it() {
+    let served = start(Limits { head_time: Duration::from_millis(100), ..fast() }).await;
+    let mut stream = TcpStream::connect(&served.address).await.unwrap();
+    // The next request, begun early, does not put the answer under the limit for heads.
+    stream.write_all(b"GET /ticks HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HT").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"0\r\n\r\n") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "cut after {} bytes", answer.len());
+    }
+}
+
+#[tokio::test]
+async fn a_handler_can_be_asked_without_a_socket() {
+    let app = house::app(House::default(), fast(), Cors::default(), std::sync::Arc::default());
+    let request = Request::post("/echo").body(Bytes::from_static(b"abc")).unwrap();
+    let answer = app.answer(request, web::Peer::Inside).await;
+    assert_eq!((answer.status().as_u16(), answer.body().as_full().unwrap().as_ref()), (200, &b"abc"[..]));
+}
+
+#[tokio::test]
+async fn one_line_is_logged_for_each_request_with_its_id_and_without_its_query() {
+    use telemetry::log::{Format, subscriber};
+    let lines = house::Lines::default();
+    let clock = std::sync::Arc::new(kernel::SystemClock);
+    let log = subscriber(Format::Json, "info", clock, lines.clone()).unwrap();
+    let guard = tracing::subscriber::set_default(log);
+    let served = start(fast()).await;
+    let mut client = served.client().await;
+    for path in ["/hello?apikey=hidden", "/livez", "/panic"] {
+        let request = Request::get(path).header("x-request-id", "abc").body(Bytes::new()).unwrap();
+        client.send(request).await.unwrap();
+    }
+    drop(guard);
+    let read: Vec<serde_json::Value> = lines.text().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let access: Vec<_> = read.iter().filter(|l| l["target"] == "web::access").collect();
+    assert_eq!(access.len(), 2, "a probe is logged at debug only: {read:?}");
+    assert_eq!((&access[0]["http.path"], &access[0]["http.status"]), (&"/hello".into(), &200.into()));
+    assert!(read.iter().all(|l| l["request.id"] == "abc"), "{read:?}");
+    assert!(!lines.text().contains("hidden"));
+    assert!(read.iter().any(|l| l["level"] == "ERROR" && l["error.source"] == "panic: on purpose"), "{read:?}");
+}
+
+#[tokio::test]
 async fn http_2_without_tls_shares_the_port() {
     let served = start(fast()).await;
     let stream = TcpStream::connect(&served.address).await.unwrap();
@@ -206,6 +259,18 @@ async fn http_2_without_tls_shares_the_port() {
         let answer = sender.send_request(request.unwrap()).await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.version()), (200, http::Version::HTTP_2));
     }
+}
+
+#[tokio::test]
+async fn a_preface_that_comes_in_two_pieces_is_still_http_2() {
+    let served = start(fast()).await;
+    let mut stream = TcpStream::connect(&served.address).await.unwrap();
+    stream.write_all(b"PRI * HTTP").await.unwrap();
+    tokio::task::yield_now().await;
+    stream.write_all(b"/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 4, "the server begins with SETTINGS");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A small house for the server's tests: each path does one thing that a real handler might.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,6 +69,26 @@ impl Handler for House {
                 });
                 Ok(http::Response::new(body))
             }
+            "/ticks" => {
+                let (sender, body) = Body::stream(1);
+                tokio::spawn(async move {
+                    for _ in 0..30 {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        sender.send(Bytes::from_static(b"tick")).await?;
+                    }
+                    sender.finish().await
+                });
+                Ok(http::Response::new(body))
+            }
+            "/flood" => {
+                let (sender, body) = Body::stream(1);
+                let gone = Arc::clone(&self.entered);
+                tokio::spawn(async move {
+                    while sender.send(Bytes::from_static(&[b'x'; 16 * 1024])).await.is_ok() {}
+                    gone.notify_one();
+                });
+                Ok(http::Response::new(body))
+            }
             path => Err(Error::new(&NOT_FOUND, path)),
         }
     }
@@ -110,8 +130,7 @@ pub(crate) async fn start(limits: Limits) -> Served {
 
 pub(crate) async fn start_with(house: House, limits: Limits, cors: Cors, address: &str) -> Served {
     let registry = Arc::new(Registry::new());
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let app = Arc::new(App::new(house.clone(), limits, cors, Arc::clone(&registry), clock, random));
+    let app = Arc::new(app(house.clone(), limits, cors, Arc::clone(&registry)));
     let listener = Listener::bind(address).await.expect("the address is free");
     let address = listener.address().expect("the listener has an address");
     let (stop, stopped) = oneshot::channel::<()>();
@@ -135,4 +154,35 @@ pub(crate) async fn raw(address: &str, bytes: &str) -> String {
     // A reset after the answer is how a server closes on someone who has more to say.
     stream.read_to_end(&mut answer).await.ok();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+pub(crate) fn app(house: House, limits: Limits, cors: Cors, registry: Arc<Registry>) -> App<House> {
+    App::new(house, limits, cors, registry, Arc::new(SystemClock), Arc::new(SystemRandom))
+}
+
+/// Keeps log lines for a test to read.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("no test panics while it logs")).into_owned()
+    }
+}
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no test panics while it logs").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Lines {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
 }
