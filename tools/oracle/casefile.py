@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from urllib.parse import unquote
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "FOO")
 PSEUDO = ("Role", "Token-Claims", "Token-Raw", "Token-Key", "Token-Header", "Token-Scheme")
@@ -224,22 +225,20 @@ KEEP_MESSAGE = ("23505", "23503", "23502", "23514", "22P02", "42501", "22001", "
 KEEP_DETAILS = ("23505", "23503")
 
 
-def unordered(value, orders):
-    """Whether an answer has lists of several rows at more levels than the request has orders."""
-    levels = set()
+def unordered(value, target):
+    """Whether an answer has a list of several rows for which the request names no order."""
+    keys = {unquote(pair.split("=", 1)[0]).replace('"', "") for pair in target.partition("?")[2].split("&")}
 
     def walk(node, path):
         if isinstance(node, list) and node and all(isinstance(v, dict) for v in node):
-            if len(node) > 1:
-                levels.add(path)
-            for item in node:
-                walk(item, path)
-        elif isinstance(node, dict):
-            for key, item in node.items():
-                walk(item, path + (key,))
+            if len(node) > 1 and ".".join((*path, "order")) not in keys:
+                return True
+            return any(walk(item, path) for item in node)
+        if isinstance(node, dict):
+            return any(walk(item, (*path, key)) for key, item in node.items())
+        return False
 
-    walk(value, ())
-    return len(levels) > orders
+    return walk(value, ())
 
 
 def recorded(step, status, headers, body):
@@ -273,7 +272,7 @@ def recorded(step, status, headers, body):
         if value["code"] in KEEP_DETAILS:
             keep["details"] = value["details"]
         return out + ["<< " + dump(keep)]
-    mark = "<~" if unordered(value, step.target.count("order=")) else "<<"
+    mark = "<~" if unordered(value, step.target) else "<<"
     text = dump(value)
     if isinstance(value, list) and len(value) > 1 and len(text) > 140:
         rows = [dump(v) for v in value]
