@@ -27,6 +27,7 @@
 
 pub mod array;
 mod bytea;
+mod cast;
 pub mod datetime;
 mod error;
 pub mod float;
@@ -42,9 +43,11 @@ pub mod range;
 #[cfg(test)]
 mod seeded;
 mod sink;
+pub mod string;
 mod types;
 mod value;
 
+pub use cast::cast;
 pub use error::{Result, ValueError};
 pub use input::{from_json, from_json_in, input, input_in, uuid};
 pub use order::{Collation, collation, compare};

@@ -5,4 +5,4 @@ mod ops;
 
 pub(crate) use literal::needs_quotes;
 pub use literal::{element, from_json_array, parse, push_element};
-//pub use ops::*;
+pub use ops::*;

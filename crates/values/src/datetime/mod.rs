@@ -12,7 +12,7 @@ mod stored;
 
 pub use civil::{Civil, civil_of, day_of, days_in_month, iso_week, weekday};
 pub use compute::*;
-//pub use format::{to_char, to_char_interval, to_date, to_timestamp};
+pub use format::{to_char, to_char_interval, to_date, to_timestamp};
 pub use interval::{Interval, compare_intervals};
 pub use parse::{input_date, input_time, input_timestamp, input_timestamptz, input_timetz, zone_offset};
 pub use stored::{
