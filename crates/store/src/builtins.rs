@@ -1,6 +1,13 @@
 //! PostgreSQL's built-in operators, functions, aggregates and casts as SQLite knows them here: one table that the translator
 //! resolves names and overloads with, and whose every entry the SQLite engine registers or has of its own.
 
+mod aggregates;
+mod context;
+mod numbers;
+mod time;
+
+use self::Call::{Function as F, Infix as I, Template as T, Typed as Y};
+
 /// What kind of function this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,3 +50,38 @@ pub struct Builtin {
     /// How SQLite calls it.
     pub call: Call,
 }
+
+const fn scalar(name: &'static str, args: &'static [&'static str], returns: &'static str, call: Call) -> Builtin {
+    Builtin { name, args, returns, kind: Kind::Scalar, call }
+}
+
+/// Joins tables into one, while compiling.
+const fn join<const N: usize>(parts: &[&[Builtin]]) -> [Builtin; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut n = 0;
+        while n < parts[part].len() {
+            all[at] = parts[part][n];
+            at += 1;
+            n += 1;
+        }
+        part += 1;
+    }
+    assert!(at == N, "the length of a joined table is the sum of its parts'");
+    all
+}
+
+const PARTS: &[&[Builtin]] = &[numbers::TABLE, context::TABLE, time::TABLE, aggregates::TABLE];
+
+const fn total() -> usize {
+    let (mut sum, mut part) = (0, 0);
+    while part < PARTS.len() {
+        sum += PARTS[part].len();
+        part += 1;
+    }
+    sum
+}
+
+/// All of them.
+pub static BUILTINS: &[Builtin] = &join::<{ total() }>(PARTS);

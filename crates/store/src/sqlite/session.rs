@@ -136,6 +136,12 @@ pub(super) fn values_session() -> values::Session {
     SESSION.with_borrow(|session| values::Session { now_us: Some(session.now_us), offset_s: session.offset_s })
 }
 
+/// 64 random bits.
+pub(super) fn random_u64() -> u64 {
+    use kernel::Random as _;
+    kernel::SystemRandom.next_u64()
+}
+
 /// Wall-clock time now, for `clock_timestamp()`.
 pub(super) fn clock_us() -> i64 {
     SESSION.with_borrow(|session| session.clock.as_ref().map_or(session.now_us, |clock| clock.now().0))
