@@ -39,6 +39,11 @@ pub(super) fn parse_csv(body: Bytes, columns: Option<&[String]>, limits: &Limits
         }
     }
 
+    if reader.done() && !text.ends_with(['\n', '\r']) {
+        // upstream's rule: the line of names must end, or there might be more of it
+        return Err(ApiError::body("Empty or invalid CSV").with_details("the first line does not end"));
+    }
+
     let width = names.len();
     let sparse = (0..width).any(|column| !places.contains(&Some(column)));
     let mut slots = Vec::new();

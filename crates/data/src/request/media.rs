@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::error::ApiError;
 use super::model::{MediaType, PlanOptions};
 
 /// Parses the values of all `Accept` headers, best first: by quality, then by how specific the type is, then as
@@ -62,6 +63,15 @@ fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(';').skip(1).map(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         (name.trim(), value.trim().trim_matches('"'))
+    })
+}
+
+/// The first accepted type that can be served, as what `serve` makes of it; PGRST107 when there is none. `serve` decides
+/// for [`MediaType::Any`] as well, and is asked at most once per type.
+pub fn negotiate<T>(accept: &[MediaType], serve: impl FnMut(&MediaType) -> Option<T>) -> Result<T, ApiError> {
+    accept.iter().find_map(serve).ok_or_else(|| {
+        let asked: Vec<String> = accept.iter().map(|media| media.as_mime().into_owned()).collect();
+        ApiError::media_type(&asked)
     })
 }
 
@@ -222,6 +232,26 @@ mod tests {
             let found = parse_accept(headers.iter().copied());
             let found: Vec<_> = found.iter().map(|media| media.as_mime().into_owned()).collect();
             assert_eq!(found.join(" "), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_type_that_can_be_served_wins() {
+        let serve = |media: &MediaType| match media {
+            MediaType::Json | MediaType::Any => Some("json"),
+            MediaType::Csv => Some("csv"),
+            _ => None,
+        };
+        let cases = [
+            ("*/*", Ok("json")),
+            ("text/csv, application/json;q=0.5", Ok("csv")),
+            ("text/csv;q=0.5, application/json", Ok("json")),
+            ("image/png, */*;q=0.1", Ok("json")),
+            ("image/png, text/html", Err("None of these media types are available: image/png, text/html")),
+        ];
+        for (accept, expected) in cases {
+            let found = negotiate(&parse_accept([accept]), serve).map_err(|error| error.message);
+            assert_eq!(found, expected.map_err(str::to_owned), "{accept}");
         }
     }
 }

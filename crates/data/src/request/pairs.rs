@@ -34,11 +34,16 @@ pub fn decode_segment(text: &str) -> Option<Cow<'_, str>> {
     decode(text, false)
 }
 
-/// The client's error for a piece that does not decode.
+/// The client's error for a piece that does not decode. U+0000 is text, but no database text holds it: its refusal is
+/// the database's own.
 pub(super) fn undecodable(piece: &str) -> ApiError {
+    if piece.contains("%00") || piece.contains('\0') {
+        let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
+        return ApiError::database("22021", false, message, None, None);
+    }
     ApiError::query(
         format!("\"failed to decode query string ({})\" (line 1, column 1)", echo(piece)),
-        "unexpected bytes expecting UTF-8 without U+0000",
+        "unexpected bytes expecting UTF-8",
     )
 }
 

@@ -136,7 +136,7 @@ fn csv_bodies_become_columns_and_rows() {
         ("a\n\"x\"\"y\"\n\"\"\n", None, "a: <x\"y> | <>"),
         ("\"a\"\"b\",c\n1,2", None, "a\"b,c: <1> <2>"),
         ("\u{feff}a\né", None, "a: <é>"),
-        ("a,b", None, "a,b: "),
+        ("a,b", None, "PGRST102: Empty or invalid CSV"),
         ("a,b\n", None, "a,b: "),
         ("a,a\n1,2", None, "a: <2>"),
         ("a,b\n1", None, "PGRST102: All lines must have same number of fields"),
@@ -176,7 +176,7 @@ fn the_content_type_decides() {
     let cases = [
         (Method::Post, &table(), None, "{}", "Json"),
         (Method::Post, &table(), Some("application/json; charset=utf-8"), "{}", "Json"),
-        (Method::Patch, &table(), Some("TEXT/CSV"), "a", "Csv"),
+        (Method::Patch, &table(), Some("TEXT/CSV"), "a\n", "Csv"),
         (Method::Put, &table(), Some("application/x-www-form-urlencoded"), "a=1", "Form"),
         (Method::Post, &table(), Some("text/plain"), "x", "PGRST102: Content-Type not acceptable: text/plain"),
         (Method::Post, &table(), Some("image/png"), "x", "PGRST102: Content-Type not acceptable: image/png"),
