@@ -80,6 +80,11 @@ impl TokenError {
         })
     }
 
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3). The messages hold no quotes or backslashes.
+    pub fn challenge(self) -> String {
+        format!("Bearer error=\"invalid_token\", error_description=\"{}\"", self.message())
+    }
+
     /// The `details` of the answer.
     pub const fn details(self) -> Option<&'static str> {
         match self {
@@ -141,6 +146,8 @@ mod tests {
         ] {
             assert_eq!((error.code(), &*error.message()), (code, message));
             assert_eq!(Error::from(error).code.status, 401);
+            let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{message}\"");
+            assert_eq!(error.challenge(), challenge);
         }
     }
 }

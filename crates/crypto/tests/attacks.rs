@@ -50,6 +50,23 @@ fn tokens_of_every_algorithm_verify_against_the_set_and_break_with_one_bit() {
 }
 
 #[test]
+fn no_single_character_of_a_token_can_be_changed() {
+    let vectors = vectors();
+    let verifier = verifier(&vectors["jwks"].to_string());
+    for (alg, token) in vectors["tokens"].as_object().unwrap() {
+        let token = token.as_str().unwrap();
+        for at in 0..token.len() {
+            for other in ["A", "_", "."] {
+                if &token[at..=at] != other {
+                    let changed = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+                    assert!(verifier.verify(&changed, NOW).is_err(), "{alg}: {changed}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn an_algorithm_never_meets_a_key_of_another_kind() {
     let vectors = vectors();
     let tokens = vectors["tokens"].as_object().unwrap();

@@ -41,6 +41,6 @@ pub use bounds::RequestBody;
 pub use cors::Cors;
 pub use limits::Limits;
 pub use problem::CODES;
-pub use request::{Peer, Request};
+pub use request::{Peer, Request, bearer};
 pub use response::Response;
 pub use server::{Drained, Listener, serve};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use kernel::{Deadline, RequestId, TraceContext};
 
@@ -29,6 +31,14 @@ impl fmt::Display for Peer {
     }
 }
 
+/// The token of `Authorization: Bearer …`; the scheme may be written in any case. `None` when the header is absent, of another scheme or not
+/// text; `Some("")` when the scheme stands alone.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// A request with everything the fused function found out about it.
 #[derive(Debug)]
 pub struct Request {
@@ -44,4 +54,28 @@ pub struct Request {
     pub deadline: Deadline,
     /// Who asks.
     pub peer: Peer,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_found_whatever_the_case_of_its_scheme() {
+        for (value, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("BEARER   abc ", Some("abc")),
+            ("Bearer", Some("")),
+            ("Bearer ", Some("")),
+            ("Bearerabc", None),
+            ("Basic YTpi", None),
+            ("", None),
+            ("B\u{e9}arer abc", None),
+        ] {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
+            assert_eq!(bearer(&headers), token, "{value}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
 }

@@ -144,7 +144,7 @@ async fn a_request_that_takes_too_long_is_a_504() {
 async fn beyond_the_bound_requests_are_refused_at_once_and_probes_are_not() {
     let served = start(Limits { in_flight_max: 1, ..fast() }).await;
     let (mut first, mut second) = (served.client().await, served.client().await);
-    let waiting = tokio::spawn(async move { first.get("/gate").await.unwrap().status() });
+    let waiting = telemetry::spawn("test", async move { first.get("/gate").await.unwrap().status() });
     served.house.entered.notified().await;
     let refused = second.get("/hello").await.unwrap();
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
@@ -159,7 +159,7 @@ async fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
     let served = start(fast()).await;
     let (mut busy, mut idle) = (served.client().await, served.client().await);
     assert_eq!(idle.get("/hello").await.unwrap().status(), 200);
-    let answer = tokio::spawn(async move { busy.get("/gate").await.unwrap() });
+    let answer = telemetry::spawn("test", async move { busy.get("/gate").await.unwrap() });
     served.house.entered.notified().await;
     let house = served.house.clone();
     let (address, ended) = served.stop();
@@ -176,7 +176,7 @@ async fn a_drain_finishes_what_was_begun_and_takes_nothing_new() {
 async fn a_drain_that_takes_too_long_is_cut_and_says_so() {
     let served = start(Limits { drain_time: Duration::from_millis(30), ..fast() }).await;
     let mut busy = served.client().await;
-    let answer = tokio::spawn(async move { busy.get("/gate").await });
+    let answer = telemetry::spawn("test", async move { busy.get("/gate").await });
     served.house.entered.notified().await;
     let (_, ended) = served.stop();
     assert_eq!(ended.await.unwrap().cut, 1);
@@ -252,7 +252,7 @@ async fn http_2_without_tls_shares_the_port() {
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    telemetry::spawn("test", connection);
     for _ in 0..3 {
         let request =
             Request::get(format!("http://{}/hello", served.address)).body(http_body_util::Empty::<Bytes>::new());

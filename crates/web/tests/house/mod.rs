@@ -61,7 +61,7 @@ impl Handler for House {
             "/stream" | "/broken-stream" => {
                 let whole = request.head.uri.path() == "/stream";
                 let (sender, body) = Body::stream(1);
-                tokio::spawn(async move {
+                telemetry::spawn("test", async move {
                     for word in ["one ", "two ", "three "] {
                         sender.send(Bytes::from_static(word.as_bytes())).await?;
                     }
@@ -71,7 +71,7 @@ impl Handler for House {
             }
             "/ticks" => {
                 let (sender, body) = Body::stream(1);
-                tokio::spawn(async move {
+                telemetry::spawn("test", async move {
                     for _ in 0..30 {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                         sender.send(Bytes::from_static(b"tick")).await?;
@@ -83,7 +83,7 @@ impl Handler for House {
             "/flood" => {
                 let (sender, body) = Body::stream(1);
                 let gone = Arc::clone(&self.entered);
-                tokio::spawn(async move {
+                telemetry::spawn("test", async move {
                     while sender.send(Bytes::from_static(&[b'x'; 16 * 1024])).await.is_ok() {}
                     gone.notify_one();
                 });
@@ -134,7 +134,7 @@ pub(crate) async fn start_with(house: House, limits: Limits, cors: Cors, address
     let listener = Listener::bind(address).await.expect("the address is free");
     let address = listener.address().expect("the listener has an address");
     let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(async move {
+    let ended = telemetry::spawn("test", async move {
         serve(listener, app, async {
             // A test that drops its end does not stop the server early.
             if stopped.await.is_err() {
