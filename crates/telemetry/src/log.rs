@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::{Clock, Micros, SystemClock, TraceParent};
 use tracing::field::{Field, Visit};
@@ -20,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::context;
 use crate::sink::Sink;
+use crate::task::panic_text;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +47,34 @@ impl fmt::Display for InitError {
 impl std::error::Error for InitError {}
 
 /// Sends the log of the process to its standard error. `filter` names levels by module: `info`, `warn,web=debug`,
-/// `info,web::access=off`. Returns the sink, to be flushed before the process ends.
-pub fn init(json: bool, filter: &str) -> Result<Sink, InitError> {
+/// `info,web::access=off`. Panics become log lines, too. Keep the guard until the process ends.
+pub fn init(json: bool, filter: &str) -> Result<Guard, InitError> {
     let format = if json { Format::Json } else { Format::Pretty { color: io::stderr().is_terminal() } };
     let sink = Sink::start(io::stderr()).map_err(|e| InitError(format!("the log's thread does not start: {e}")))?;
     let subscriber = subscriber(format, filter, Arc::new(SystemClock), sink.clone())?;
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|_| InitError("logging was set up twice".to_owned()))?;
-    Ok(sink)
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(Guard(sink))
+}
+
+/// Writes out what was said when it goes, also when the process ends by a panic.
+#[derive(Debug)]
+#[must_use = "lines that are still waiting when it goes are written; without it they are lost"]
+pub struct Guard(Sink);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.flush(Duration::from_secs(1));
+    }
+}
+
+/// One line for a panic, instead of the several of the default, which no reader of JSON could take.
+fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let at = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    tracing::error!(panic = panic_text(info.payload()), panic.location = at, thread.name = name, "something panicked");
 }
 
 /// The subscriber behind [`init`], with its clock and its writer given.

@@ -80,14 +80,13 @@ impl Sink {
         Ok(Self(shared))
     }
 
-    /// Waits until everything said so far is written; call it before the process ends.
-    pub fn flush(&self) {
+    /// Waits until everything said so far is written, but not longer than `longest`: the reader may be gone.
+    pub fn flush(&self, longest: Duration) {
         let mut state = self.0.lock();
         state.hurry = true;
-        while state.writing || !state.waiting.is_empty() {
-            state = self.0.wait(state);
-        }
-        state.hurry = false;
+        let under_way = |state: &mut State| state.writing || !state.waiting.is_empty();
+        let waited = self.0.moved.wait_timeout_while(state, longest, under_way);
+        waited.unwrap_or_else(PoisonError::into_inner).0.hurry = false;
     }
 }
 
@@ -166,9 +165,9 @@ mod tests {
         for _ in 0..80 {
             open.send(()).unwrap();
         }
-        sink.flush();
+        sink.flush(Duration::from_secs(60));
         sink.make_writer().write_all(b"last\n").unwrap();
-        sink.flush();
+        sink.flush(Duration::from_secs(60));
         let text = String::from_utf8(out.lock().unwrap().clone()).unwrap();
         assert!(text.len() <= 2 * WAITING_BYTES_MAX + 1024, "{}", text.len());
         assert!(text.contains("log lines were lost"));

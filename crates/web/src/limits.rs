@@ -46,3 +46,52 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Says which limit cannot hold and what would, in words for whoever wrote the configuration.
+    pub fn validate(&self) -> Result<(), String> {
+        let least = Duration::from_millis(1);
+        for (wrong, words) in [
+            (!(1..=1_000_000).contains(&self.connections_max), "connections_max must be between 1 and 1000000"),
+            (self.in_flight_max == 0, "in_flight_max must be at least 1"),
+            (!(1_024..=1 << 20).contains(&self.head_bytes_max), "head_bytes_max must be between 1024 and 1048576"),
+            (!(1..=1_000).contains(&self.headers_max), "headers_max must be between 1 and 1000"),
+            (self.streams_max == 0, "streams_max must be at least 1"),
+            (self.head_time < least, "head_time must be at least 1 ms"),
+            (self.idle_time < least, "idle_time must be at least 1 ms"),
+            (self.body_idle_time < least, "body_idle_time must be at least 1 ms"),
+            (self.request_time < least, "request_time must be at least 1 ms"),
+        ] {
+            if wrong {
+                return Err(words.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_cannot_hold_are_named() {
+        let good = Limits::default();
+        for (limits, named) in [
+            (good, None),
+            (Limits { connections_max: 0, ..good }, Some("connections_max")),
+            (Limits { connections_max: usize::MAX, ..good }, Some("connections_max")),
+            (Limits { in_flight_max: 0, ..good }, Some("in_flight_max")),
+            (Limits { head_bytes_max: 10, ..good }, Some("head_bytes_max")),
+            (Limits { headers_max: 0, ..good }, Some("headers_max")),
+            (Limits { streams_max: 0, ..good }, Some("streams_max")),
+            (Limits { head_time: Duration::ZERO, ..good }, Some("head_time")),
+            (Limits { idle_time: Duration::ZERO, ..good }, Some("idle_time")),
+            (Limits { body_idle_time: Duration::ZERO, ..good }, Some("body_idle_time")),
+            (Limits { request_time: Duration::ZERO, ..good }, Some("request_time")),
+        ] {
+            let found = limits.validate().err();
+            assert_eq!(found.as_deref().and_then(|words| words.split(' ').next()), named);
+        }
+    }
+}
