@@ -66,7 +66,7 @@ fn items() -> impl Strategy<Value = SelectItem> {
                 if join != Join::Default {
                     hints.truncate(1);
                 }
-                if let Some(SelectItem::Column(last)) = items.last()
+                while let Some(SelectItem::Column(last)) = items.last()
                     && ends_in_index(&last.field)
                     && last.cast.is_none()
                     && last.aggregate.is_none()
