@@ -6,10 +6,12 @@ mod conn;
 mod error;
 pub mod postgres;
 pub mod sqlite;
+mod store;
 pub mod translate;
 mod tx;
 
 pub use catalog::Catalog;
 pub use conn::{Connection, Engine, Lane, Param, Row, Scope};
 pub use error::{Error, Result, SqlError};
+pub use store::Store;
 pub use tx::{Event, Participant, Participants, Tx};

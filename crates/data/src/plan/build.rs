@@ -6,8 +6,8 @@ use store::catalog::{Catalog, Relation};
 
 use super::{Child, Condition, Field, Level, Order, Selected, Source, nearest};
 use crate::relationships::{Relationship, Relationships};
-use crate::request::error::ApiError;
-use crate::request::model::{
+use crate::request::ApiError;
+use crate::request::{
     ApiRequest, At, ColumnItem, Embed, Filter, Join, Logic, OrderTerm, Query, SelectItem, Window,
 };
 
@@ -210,7 +210,7 @@ impl Builder<'_> {
 
 /// One entry of `PGRST201`'s details.
 fn describe(candidate: &Relationship, out: &mut String) {
-    use crate::request::error::write_json_string;
+    use crate::request::write_json_string;
     let list = |columns: &[store::catalog::Name]| columns.join(", ");
     let way = match &candidate.junction {
         Some(junction) => format!(

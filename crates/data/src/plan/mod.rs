@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::catalog::Relation;
 
 use crate::relationships::Relationship;
-use crate::request::model::{Aggregate, Field as Reference, Filter, JsonStep, LogicOp, OrderTerm, Window};
+use crate::request::{Aggregate, Field as Reference, Filter, JsonStep, LogicOp, OrderTerm, Window};
 
 pub use build::{Settings, plan_read, plan_write};
 pub use near::nearest;

@@ -553,6 +553,33 @@ impl Translator<'_> {
         Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
     }
 
+    /// A query that looks for the row whose `key` columns equal the parameters `?1…`: one row if there is one, with a boolean per check.
+    pub fn existing(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
+        self.frames.push(Frame::default());
+        let result = self.existing_in_frame(relation, key, checks);
+        self.frames.pop();
+        result
+    }
+
+    fn existing_in_frame(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
+        let (head, alias) = self.target(relation, None);
+        let mut items = Vec::with_capacity(checks.len() + 1);
+        let mut columns = Vec::with_capacity(checks.len() + 1);
+        for check in checks {
+            items.push(format!("({}) IS TRUE", self.policy_over(relation, check, &alias)?));
+            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
+        }
+        items.push("1".to_owned());
+        columns.push(OutColumn { name: Name::from("found"), ty: Type::Int4, source: None });
+        let mut tests = Vec::with_capacity(key.len());
+        for (index, name) in key.iter().enumerate() {
+            let column = relation.column(name).ok_or_else(|| SqlError::new("42703", format!("column \"{name}\" does not exist")))?;
+            let left = Typed::new(format!("{alias}.{}", quote(name)), column.ty.clone());
+            tests.push(format!("{} = ?{}", super::compare::ordered(&left), index + 1));
+        }
+        Ok(Translated { sql: format!("SELECT {} FROM {head} WHERE {} LIMIT 1", items.join(", "), tests.join(" AND ")), columns })
+    }
+
     /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
     /// such row, else none. Evaluated before anything changes, as PostgreSQL does.
     pub fn update_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {

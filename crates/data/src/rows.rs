@@ -1,0 +1,458 @@
+//! Running a compiled read and writing its rows straight to bytes.
+//!
+//! Each level's rows are written once, as they come, into that level's buffer; where an embed belongs there is a hole. When all levels
+//! are there, the root is copied out and the holes are filled. A level without embeds is never copied.
+
+use std::collections::HashMap;
+
+use store::{Connection, Param, Row};
+use values::{Type, Value};
+
+use crate::compile::{Compiled, CompiledChild};
+use crate::failure::Failure;
+use crate::plan::Field;
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON objects.
+    Json,
+    /// Lines of comma-separated values.
+    Csv,
+}
+
+/// The rows of one level.
+#[derive(Debug, Default)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    rows: Vec<Span>,
+    holes: Vec<Hole>,
+    /// Row numbers by the number of the parent's key.
+    by_key: Vec<Vec<u32>>,
+    children: Vec<Option<Rows>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+    hole: u32,
+}
+
+/// A place where an embed, or one column of a spread, belongs.
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    at: u32,
+    child: u16,
+    /// Number of the key in the child's list; `NO_KEY` when a part of it is null.
+    key: u32,
+}
+
+const NO_KEY: u32 = u32::MAX;
+
+/// The keys that a level's rows have for one embed, each once, numbered in order of appearance.
+#[derive(Default)]
+struct Keys {
+    integers: HashMap<i64, u32>,
+    others: HashMap<Vec<u8>, u32>,
+    lists: Vec<Vec<Value>>,
+    count: u32,
+}
+
+impl Keys {
+    fn number(&mut self, key: &[Value]) -> u32 {
+        let next = self.count;
+        let number = match key {
+            [Value::Int(number)] => *self.integers.entry(*number).or_insert(next),
+            key => *self.others.entry(encode(key)).or_insert(next),
+        };
+        if number == next {
+            self.count += 1;
+            self.lists.resize_with(key.len(), Vec::new);
+            for (list, value) in self.lists.iter_mut().zip(key) {
+                list.push(value.clone());
+            }
+        }
+        number
+    }
+
+    fn find(&self, key: &[Value]) -> Option<u32> {
+        match key {
+            [Value::Int(number)] => self.integers.get(number).copied(),
+            key => self.others.get(&encode(key)).copied(),
+        }
+    }
+}
+
+/// A key as bytes that are equal exactly when the keys are.
+fn encode(key: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(key.len() * 12);
+    for value in key {
+        match value {
+            Value::Null => out.push(0),
+            Value::Int(number) => {
+                out.push(1);
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+            Value::Real(number) => {
+                out.push(2);
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+            Value::Text(text) => {
+                out.push(3);
+                out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Value::Blob(bytes) => {
+                out.push(4);
+                out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+                out.extend_from_slice(bytes);
+            }
+        }
+    }
+    out
+}
+
+/// Fixed pieces of a level's rows.
+struct Fragments {
+    /// What comes before each field.
+    before: Vec<Vec<u8>>,
+}
+
+impl Fragments {
+    fn new(level: &Compiled, form: Form) -> Self {
+        let before = level
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| {
+                let mut piece = Vec::with_capacity(field.key.len() + 4);
+                match form {
+                    Form::Csv => {
+                        if index > 0 {
+                            piece.push(b',');
+                        }
+                    }
+                    Form::Json => {
+                        piece.push(if index == 0 { b'{' } else { b',' });
+                        let spread = matches!(field.value, Field::Child(child) if level.children[child].spread);
+                        if !spread {
+                            values::write_json_string(&field.key, &mut piece);
+                            piece.push(b':');
+                        }
+                    }
+                }
+                piece
+            })
+            .collect();
+        Self { before }
+    }
+}
+
+/// Collects the rows of a level as they come.
+pub struct Collector<'c> {
+    level: &'c Compiled,
+    form: Form,
+    fragments: Fragments,
+    rows: Rows,
+    keys: Vec<Keys>,
+    parents: Option<&'c Keys>,
+    scratch: String,
+}
+
+impl<'c> Collector<'c> {
+    /// For the root of a read or the rows a write returns.
+    pub fn root(level: &'c Compiled, form: Form) -> Self {
+        Self::new(level, form, None)
+    }
+
+    fn new(level: &'c Compiled, form: Form, parents: Option<&'c Keys>) -> Self {
+        let mut rows = Rows::default();
+        if let Some(parents) = parents {
+            rows.by_key.resize(parents.count as usize, Vec::new());
+        }
+        let keys = level.children.iter().map(|_| Keys::default()).collect();
+        Self { level, form, fragments: Fragments::new(level, form), rows, keys, parents, scratch: String::new() }
+    }
+
+    /// Takes one row.
+    pub fn row(&mut self, row: &dyn Row) -> store::Result<()> {
+        let rows = &mut self.rows;
+        let start = offset(rows.bytes.len())?;
+        let hole = offset(rows.holes.len())?;
+        if self.level.fields.is_empty() && self.form == Form::Json {
+            rows.bytes.push(b'{');
+        }
+        for (field, before) in self.level.fields.iter().zip(&self.fragments.before) {
+            rows.bytes.extend_from_slice(before);
+            match field.value {
+                Field::Column(index) => match self.form {
+                    Form::Json => row.write_json(index, &self.level.types[index], &mut rows.bytes)?,
+                    Form::Csv => {
+                        if !row.is_null(index) {
+                            self.scratch.clear();
+                            row.write_text(index, &self.level.types[index], &mut self.scratch)?;
+                            csv_field(&self.scratch, &mut rows.bytes);
+                        }
+                    }
+                },
+                Field::Child(child) => {
+                    let keys = &self.level.children[child].keys;
+                    let mut key = Vec::with_capacity(keys.len());
+                    for (column, ty) in keys.clone().zip(&self.level.children[child].key_types) {
+                        key.push(row.value(column, ty)?);
+                    }
+                    let number = if key.iter().any(Value::is_null) { NO_KEY } else { self.keys[child].number(&key) };
+                    let child = u16::try_from(child).map_err(|_| store::Error::Internal("too many embeds".to_owned()))?;
+                    rows.holes.push(Hole { at: offset(rows.bytes.len())?, child, key: number });
+                }
+            }
+        }
+        if self.form == Form::Json {
+            rows.bytes.push(b'}');
+        }
+        if let Some(parents) = self.parents {
+            let mut key = Vec::with_capacity(self.level.link.len());
+            for (column, (_, ty)) in self.level.link.clone().zip(&self.level.keys) {
+                key.push(row.value(column, ty)?);
+            }
+            if let Some(parent) = parents.find(&key) {
+                rows.by_key[parent as usize].push(offset(rows.rows.len())?);
+            }
+        }
+        rows.rows.push(Span { start, end: offset(rows.bytes.len())?, hole });
+        Ok(())
+    }
+
+    /// Fetches the embeds of all rows taken.
+    pub fn finish(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
+        for (child, keys) in self.level.children.iter().zip(&self.keys) {
+            let fetched = if keys.count == 0 { None } else { Some(fetch(conn, child, keys)?) };
+            self.rows.children.push(fetched);
+        }
+        Ok(self.rows)
+    }
+}
+
+fn offset(at: usize) -> store::Result<u32> {
+    u32::try_from(at).ok().filter(|at| *at < u32::MAX).ok_or_else(|| store::Error::sql("54000", "the answer is larger than 4 GiB"))
+}
+
+/// Runs a compiled read.
+pub fn read(conn: &mut dyn Connection, level: &Compiled, form: Form) -> Result<Rows, Failure> {
+    let mut collector = Collector::root(level, form);
+    conn.query(&level.sql, &level.params, &mut |row| collector.row(row))?;
+    collector.finish(conn)
+}
+
+/// Fetches an embed's rows for all parents at once.
+fn fetch(conn: &mut dyn Connection, child: &CompiledChild, keys: &Keys) -> Result<Rows, Failure> {
+    let level = &child.level;
+    let mut params = level.params.clone();
+    for ((place, ty), list) in level.keys.iter().zip(&keys.lists) {
+        params[*place] = Param::ValueList(ty.clone(), list.clone());
+    }
+    let mut collector = Collector::new(level, Form::Json, Some(keys));
+    conn.query(&level.sql, &params, &mut |row| collector.row(row))?;
+    collector.finish(conn)
+}
+
+impl Rows {
+    /// How many rows there are at the root.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Are there none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Puts the rows into another order (by row number).
+    pub fn reorder(&mut self, order: &[u32]) {
+        self.rows = order.iter().map(|row| self.rows[*row as usize]).collect();
+    }
+
+    /// Writes all rows as a JSON array.
+    pub fn write_array(&self, level: &Compiled, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len() + self.rows.len() + 2);
+        out.push(b'[');
+        for index in 0..self.rows.len() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.write_row(index, level, out);
+        }
+        out.push(b']');
+    }
+
+    /// Writes all rows as CSV with a header line.
+    pub fn write_csv(&self, level: &Compiled, out: &mut Vec<u8>) {
+        for (index, field) in level.fields.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            csv_field(&field.key, out);
+        }
+        for index in 0..self.rows.len() {
+            out.push(b'\n');
+            let span = self.rows[index];
+            let mut at = span.start as usize;
+            for hole in self.holes_of(index) {
+                out.extend_from_slice(&self.bytes[at..hole.at as usize]);
+                at = hole.at as usize;
+                let mut json = Vec::new();
+                self.fill(*hole, level, &mut json);
+                csv_field(&String::from_utf8_lossy(&json), out);
+            }
+            out.extend_from_slice(&self.bytes[at..span.end as usize]);
+        }
+    }
+
+    fn holes_of(&self, index: usize) -> &[Hole] {
+        let start = self.rows[index].hole as usize;
+        // Rows may have been put into another order: a row's holes end where its bytes do.
+        let end = self.rows[index].end;
+        let count = self.holes[start..].iter().take_while(|hole| hole.at < end).count();
+        &self.holes[start..start + count]
+    }
+
+    /// Writes one row.
+    pub fn write_row(&self, index: usize, level: &Compiled, out: &mut Vec<u8>) {
+        let span = self.rows[index];
+        let mut at = span.start as usize;
+        for hole in self.holes_of(index) {
+            out.extend_from_slice(&self.bytes[at..hole.at as usize]);
+            at = hole.at as usize;
+            self.fill(*hole, level, out);
+        }
+        out.extend_from_slice(&self.bytes[at..span.end as usize]);
+    }
+
+    fn fill(&self, hole: Hole, level: &Compiled, out: &mut Vec<u8>) {
+        let child = &level.children[hole.child as usize];
+        let rows = self.children[hole.child as usize].as_ref();
+        let found: &[u32] = match rows {
+            Some(rows) if hole.key != NO_KEY => &rows.by_key[hole.key as usize],
+            _ => &[],
+        };
+        match (child.spread, child.to_one) {
+            (false, true) => match (rows, found.first()) {
+                (Some(rows), Some(row)) => rows.write_row(*row as usize, &child.level, out),
+                _ => out.extend_from_slice(child.level.empty_row.as_deref().unwrap_or(b"null")),
+            },
+            (false, false) => {
+                out.push(b'[');
+                if found.is_empty()
+                    && let Some(row) = &child.level.empty_row
+                {
+                    out.extend_from_slice(row);
+                }
+                for (place, row) in found.iter().enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    rows.expect("rows were found in it").write_row(*row as usize, &child.level, out);
+                }
+                out.push(b']');
+            }
+            (true, true) => match (rows, found.first()) {
+                (Some(rows), Some(row)) => {
+                    let mut object = Vec::new();
+                    rows.write_row(*row as usize, &child.level, &mut object);
+                    out.extend_from_slice(&object[1..object.len() - 1]);
+                }
+                _ => write_nulls(&child.level, out),
+            },
+            (true, false) => spread_many(rows, found, &child.level, out),
+        }
+    }
+}
+
+/// A lifted object that is not there: its keys with nulls.
+fn write_nulls(level: &Compiled, out: &mut Vec<u8>) {
+    for (index, field) in level.fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        match field.value {
+            Field::Child(child) if level.children[child].spread => {
+                let child = &level.children[child];
+                if child.to_one { write_nulls(&child.level, out) } else { spread_many(None, &[], &child.level, out) }
+            }
+            Field::Child(child) if !level.children[child].to_one => {
+                values::write_json_string(&field.key, out);
+                out.extend_from_slice(b":[]");
+            }
+            Field::Child(_) | Field::Column(_) => {
+                values::write_json_string(&field.key, out);
+                out.extend_from_slice(b":null");
+            }
+        }
+    }
+}
+
+/// A lifted list: each of its columns as an array, all parallel.
+fn spread_many(rows: Option<&Rows>, found: &[u32], level: &Compiled, out: &mut Vec<u8>) {
+    let objects: Vec<Vec<u8>> = match rows {
+        None => Vec::new(),
+        Some(rows) => found
+            .iter()
+            .map(|row| {
+                let mut object = Vec::new();
+                rows.write_row(*row as usize, level, &mut object);
+                object
+            })
+            .collect(),
+    };
+    let members: Vec<Vec<&[u8]>> = objects.iter().map(|object| crate::json::members(object)).collect();
+    let mut keys = Vec::new();
+    lifted_keys(level, &mut keys);
+    for (index, key) in keys.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        values::write_json_string(key, out);
+        out.extend_from_slice(b":[");
+        for (place, row) in members.iter().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(row.get(index).copied().unwrap_or(b"null"));
+        }
+        out.push(b']');
+    }
+}
+
+/// The keys a level's rows have once its own spreads are lifted.
+fn lifted_keys(level: &Compiled, out: &mut Vec<std::sync::Arc<str>>) {
+    for field in &level.fields {
+        match field.value {
+            Field::Child(child) if level.children[child].spread => lifted_keys(&level.children[child].level, out),
+            Field::Child(_) | Field::Column(_) => out.push(field.key.clone()),
+        }
+    }
+}
+
+/// A field of a record in PostgreSQL's text form: quoted when it is empty or holds what would confuse a reader.
+fn csv_field(text: &str, out: &mut Vec<u8>) {
+    let plain = !text.is_empty()
+        && text.bytes().all(|byte| !matches!(byte, b'"' | b'\\' | b'(' | b')' | b',') && !byte.is_ascii_whitespace() && byte != 0x0b);
+    if plain {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    out.push(b'"');
+    for byte in text.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(byte);
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// The type of a column for reading its value.
+pub fn type_at(level: &Compiled, column: usize) -> &Type {
+    level.types.get(column).unwrap_or(&Type::Unknown)
+}

@@ -1,0 +1,249 @@
+//! The use cases: a request in, an answer out.
+
+mod answer;
+mod read;
+mod schema;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use policy::RoleGuard;
+use store::catalog::{Catalog, Name, Relation};
+use store::{Scope, Store};
+
+use crate::failure::Failure;
+use crate::plan::{Settings, nearest};
+use crate::request::{
+    ApiError, ApiRequest, Limits, MediaType, Method, Parts, RequestConfig, Target, Tx, Verbosity, parse,
+};
+
+pub use answer::Answer;
+pub use schema::Derived;
+
+/// How transactions end, and whether a request may choose (`tx_end`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TxEnd {
+    /// Always committed.
+    #[default]
+    Commit,
+    /// Committed unless the request says `tx=rollback`.
+    CommitAllowOverride,
+    /// Always rolled back.
+    Rollback,
+    /// Rolled back unless the request says `tx=commit`.
+    RollbackAllowOverride,
+}
+
+/// Settings of the room (wire contract, section 19).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Exposed schemas; the first is the default.
+    pub schemas: Vec<String>,
+    /// Where names are looked for after the request's schema.
+    pub extra_search_path: Vec<String>,
+    /// Rows at most at every level of a read.
+    pub max_rows: Option<u64>,
+    /// Aggregates are allowed.
+    pub aggregates: bool,
+    /// `application/vnd.pgrst.plan` is served.
+    pub plan: bool,
+    /// How transactions end.
+    pub tx_end: TxEnd,
+    /// Leave out `details` and `hint` of errors.
+    pub terse_errors: bool,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Bound on a request's transaction.
+    pub timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            schemas: vec!["public".to_owned()],
+            extra_search_path: vec!["public".to_owned()],
+            max_rows: None,
+            aggregates: false,
+            plan: false,
+            tx_end: TxEnd::Commit,
+            terse_errors: false,
+            limits: Limits::default(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The role.
+    pub role: Arc<str>,
+    /// It is the anonymous role: a missing privilege asks for a token.
+    pub anonymous: bool,
+    /// The claims as a JSON object, `role` included.
+    pub claims: Arc<str>,
+    /// The request's headers as a JSON object, names in lower case, without cookies.
+    pub headers: Arc<str>,
+    /// The request's cookies as a JSON object.
+    pub cookies: Arc<str>,
+}
+
+/// The data room.
+pub struct Data {
+    store: Arc<Store>,
+    config: Config,
+    request: RequestConfig,
+    derived: ArcSwap<Derived>,
+}
+
+/// A request being answered.
+struct Asked<'a> {
+    request: &'a ApiRequest,
+    caller: &'a Caller,
+    derived: &'a Derived,
+    guard: &'a Arc<RoleGuard>,
+    relation: &'a Arc<Relation>,
+    path: &'a [Name],
+    scope: Scope,
+}
+
+impl Data {
+    /// The room over a store.
+    pub fn new(store: Arc<Store>, config: Config) -> Self {
+        let request = RequestConfig {
+            schemas: config.schemas.clone(),
+            allow_tx: matches!(config.tx_end, TxEnd::CommitAllowOverride | TxEnd::RollbackAllowOverride),
+            limits: config.limits.clone(),
+        };
+        let derived = ArcSwap::from_pointee(Derived::of(&store.catalog()));
+        Self { store, config, request, derived }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What follows from the present catalog.
+    pub fn derived(&self) -> Arc<Derived> {
+        let derived = self.derived.load_full();
+        let catalog = self.store.catalog();
+        if derived.catalog.version == catalog.version && Arc::ptr_eq(&derived.catalog, &catalog) {
+            return derived;
+        }
+        let fresh = Arc::new(Derived::of(&catalog));
+        self.derived.store(fresh.clone());
+        fresh
+    }
+
+    /// Answers a request. Never fails: what goes wrong is an answer too.
+    pub async fn handle(&self, parts: &Parts<'_>, caller: &Caller) -> Answer {
+        let head = parts.method == "HEAD";
+        let answer = match parse(parts, &self.request) {
+            Ok(request) => match self.answer(&request, parts, caller).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    if let Failure::Store(store::Error::Internal(reason)) = &failure {
+                        return Answer::internal(reason.clone());
+                    }
+                    self.refuse(failure.answer(caller.anonymous))
+                }
+            },
+            Err(error) => self.refuse(error),
+        };
+        if head { answer.without_body() } else { answer }
+    }
+
+    /// An error as an answer.
+    pub fn refuse(&self, error: ApiError) -> Answer {
+        let verbosity = if self.config.terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
+        Answer::error(&error, verbosity)
+    }
+
+    async fn answer(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller) -> Result<Answer, Failure> {
+        let derived = self.derived();
+        let name = match &request.target {
+            Target::Relation(name) => name,
+            Target::Root => return Err(ApiError::openapi_off().into()),
+            Target::Function(name) => {
+                let message = format!("Could not find the function {}.{name} in the schema cache", request.schema.name);
+                return Err(ApiError::no_function(message, "Functions are not exposed.", None).into());
+            }
+        };
+        let schema = &request.schema.name;
+        let relation = derived.catalog.relation(schema, name).ok_or_else(|| {
+            let names = derived.catalog.relations.keys().filter(|key| *key.schema == **schema).map(|key| &*key.name);
+            ApiError::no_relation(schema, name, nearest(name, names))
+        })?;
+        if request.method == Method::Options {
+            return Ok(answer::options(&derived, relation));
+        }
+        let guard = derived.guard(&caller.role).ok_or_else(|| {
+            Failure::from(store::Error::sql("22023", format!("role \"{}\" does not exist", caller.role)))
+        })?;
+        let path = self.path(schema);
+        let scope = self.scope(request, parts, caller, &path);
+        let asked = Asked { request, caller, derived: &derived, guard: &guard, relation, path: &path, scope };
+        match request.method {
+            Method::Get | Method::Head => self.read(asked).await,
+            Method::Post | Method::Patch | Method::Put | Method::Delete => self.write(asked).await,
+            Method::Options => Ok(answer::options(&derived, relation)),
+        }
+    }
+
+    fn path(&self, schema: &str) -> Arc<[Name]> {
+        let mut path = vec![Name::from(schema)];
+        for extra in &self.config.extra_search_path {
+            if extra != schema {
+                path.push(Name::from(extra.as_str()));
+            }
+        }
+        path.into()
+    }
+
+    fn scope(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller, path: &Arc<[Name]>) -> Scope {
+        let rollback = match (self.config.tx_end, request.preferences.tx) {
+            (TxEnd::Commit, _) | (TxEnd::CommitAllowOverride, None | Some(Tx::Commit)) => false,
+            (TxEnd::RollbackAllowOverride, Some(Tx::Commit)) => false,
+            (TxEnd::Rollback | TxEnd::RollbackAllowOverride, _) | (TxEnd::CommitAllowOverride, Some(Tx::Rollback)) => true,
+        };
+        Scope {
+            role: Some(caller.role.clone()),
+            claims: caller.claims.clone(),
+            method: Arc::from(parts.method),
+            path: Arc::from(parts.path),
+            headers: caller.headers.clone(),
+            cookies: caller.cookies.clone(),
+            search_path: path.clone(),
+            time_zone: request.preferences.timezone.as_deref().map(Arc::from),
+            settings: Arc::from([]),
+            timeout: self.config.timeout,
+            rollback,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { max_rows: self.config.max_rows, aggregates: self.config.aggregates }
+    }
+
+    /// The media type to answer with: the first of those accepted that we serve.
+    fn negotiate(&self, request: &ApiRequest) -> Result<MediaType, ApiError> {
+        for accepted in &request.accept {
+            match accepted {
+                MediaType::Any | MediaType::Json => return Ok(MediaType::Json),
+                MediaType::ArrayStripped | MediaType::Object { .. } | MediaType::Csv => return Ok(accepted.clone()),
+                MediaType::Plan { .. } if self.config.plan => return Ok(accepted.clone()),
+                _ => {}
+            }
+        }
+        let asked: Vec<String> = request.accept.iter().map(|accepted| accepted.as_mime().into_owned()).collect();
+        Err(ApiError::media_type(&asked))
+    }
+}
+
+/// The catalog a request works with.
+fn catalog_of<'a>(asked: &'a Asked<'_>) -> &'a Catalog {
+    &asked.derived.catalog
+}

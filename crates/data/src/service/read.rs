@@ -1,0 +1,252 @@
+//! GET and HEAD of a relation.
+
+use std::sync::Arc;
+
+use sql::ast::Name;
+use store::catalog::Relation;
+use store::{Connection, Engine, Lane, Param};
+use values::{Type, Value};
+
+use super::{Answer, Asked, Data, catalog_of};
+use crate::compile::{Compiled, Compiler};
+use crate::failure::Failure;
+use crate::json::strip_nulls;
+use crate::plan::{Condition, Level, plan_read};
+use crate::request::{ApiError, Comparison, ContentRange, Count, MediaType, Op, content_location};
+use crate::rows::{self, Form};
+
+/// What a read brings back from the database's thread.
+struct Page {
+    body: Vec<u8>,
+    rows: u64,
+    total: Option<u64>,
+}
+
+/// How the total is found.
+enum Total {
+    None,
+    /// By counting.
+    Exact { sql: Arc<str>, params: Vec<Param> },
+    /// By the planner's estimate; with a cap, by counting up to it first.
+    Planned { sql: Arc<str>, params: Vec<Param>, exact: Option<(Arc<str>, Vec<Param>, u64)> },
+}
+
+impl Data {
+    pub(super) async fn read(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
+        let request = asked.request;
+        let plan = plan_read(request, asked.relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
+        let media = {
+            // Strict preferences are checked before the media type is for writes, after it is for reads; both before the database.
+            let media = self.negotiate(request);
+            request.preferences.check_strict()?;
+            media?
+        };
+        let (shape, explain) = match &media {
+            MediaType::Plan { of, options, json } => (of.as_ref().clone(), Some((*options, *json))),
+            other => (other.clone(), None),
+        };
+        let form = if shape == MediaType::Csv { Form::Csv } else { Form::Json };
+        let compiler = Compiler {
+            engine: self.store.engine(),
+            catalog: catalog_of(&asked),
+            guard: &**asked.guard,
+            path: asked.path,
+            as_text: form == Form::Csv,
+        };
+        let compiled = compiler.read(&plan)?;
+        if let Some((options, json)) = explain {
+            return self.explain(asked, compiled, media, options, json).await;
+        }
+        let total = self.total(&compiler, &plan, request.preferences.count)?;
+        let lane = lane_of(&plan, !matches!(total, Total::None));
+        let single = matches!(shape, MediaType::Object { .. });
+        let output = shape.clone();
+        let page = self
+            .store
+            .read(asked.scope.clone(), lane, move |conn| page(conn, &compiled, &total, form, &output))
+            .await?;
+        if single && page.rows != 1 {
+            return Err(ApiError::singular(page.rows).into());
+        }
+        let range = ContentRange { offset: plan.window.offset, rows: page.rows, total: page.total };
+        let status = range.read_status()?;
+        Ok(Answer::new(status)
+            .header("content-range", range.to_string())
+            .header("content-location", content_location(&request.target, &request.query))
+            .maybe("content-profile", request.schema.announce.then(|| request.schema.name.clone()))
+            .maybe("preference-applied", request.preferences.applied(request.method, false, false))
+            .varies()
+            .body(&media, page.body))
+    }
+
+    fn total(&self, compiler: &Compiler<'_>, plan: &Level, count: Option<Count>) -> Result<Total, Failure> {
+        let Some(count) = count else { return Ok(Total::None) };
+        let (sql, params) = compiler.count(plan)?;
+        let exact = Total::Exact { sql: sql.clone(), params: params.clone() };
+        Ok(match (count, self.store.engine(), self.config.max_rows) {
+            // SQLite keeps no estimates worth more than a count of its own.
+            (Count::Exact, _, _) | (Count::Estimated, _, None) | (_, Engine::Sqlite, _) => exact,
+            (Count::Planned, Engine::Postgres, _) => {
+                let mut all = plan.clone();
+                all.window = crate::request::Window::ALL;
+                let compiled = compiler.read(&all)?;
+                Total::Planned { sql: compiled.sql, params: compiled.params, exact: None }
+            }
+            (Count::Estimated, Engine::Postgres, Some(cap)) => {
+                let mut all = plan.clone();
+                all.window = crate::request::Window::ALL;
+                let compiled = compiler.read(&all)?;
+                Total::Planned { sql: compiled.sql, params: compiled.params, exact: Some((sql, params, cap)) }
+            }
+        })
+    }
+
+    async fn explain(
+        &self,
+        asked: Asked<'_>,
+        compiled: Compiled,
+        media: MediaType,
+        options: crate::request::PlanOptions,
+        json: bool,
+    ) -> Result<Answer, Failure> {
+        let engine = self.store.engine();
+        let body = self
+            .store
+            .read(asked.scope.clone(), Lane::Long, move |conn| -> Result<Vec<u8>, Failure> {
+                let mut lines = Vec::new();
+                let sql = match engine {
+                    Engine::Sqlite => format!("EXPLAIN QUERY PLAN {}", compiled.sql),
+                    Engine::Postgres => {
+                        let mut words = vec![if json { "format json" } else { "format text" }];
+                        let switches = [
+                            (options.analyze, "analyze"),
+                            (options.verbose, "verbose"),
+                            (options.settings, "settings"),
+                            (options.buffers, "buffers"),
+                            (options.wal, "wal"),
+                        ];
+                        words.extend(switches.into_iter().filter_map(|(on, word)| on.then_some(word)));
+                        format!("explain ({}) {}", words.join(", "), compiled.sql)
+                    }
+                };
+                let column = if engine == Engine::Sqlite { 3 } else { 0 };
+                conn.query(&sql, &compiled.params, &mut |row| {
+                    let mut line = String::new();
+                    row.write_text(column, &Type::Text, &mut line)?;
+                    lines.push(line);
+                    Ok(())
+                })?;
+                let mut body = Vec::new();
+                if engine == Engine::Sqlite && json {
+                    body.extend_from_slice(b"[{\"Plan\":[");
+                    for (index, line) in lines.iter().enumerate() {
+                        if index > 0 {
+                            body.push(b',');
+                        }
+                        values::write_json_string(line, &mut body);
+                    }
+                    body.extend_from_slice(b"]}]");
+                } else {
+                    body.extend_from_slice(lines.join("\n").as_bytes());
+                }
+                Ok(body)
+            })
+            .await?;
+        Ok(Answer::new(200).varies().body(&media, body))
+    }
+}
+
+fn page(
+    conn: &mut dyn Connection,
+    compiled: &Compiled,
+    total: &Total,
+    form: Form,
+    output: &MediaType,
+) -> Result<Page, Failure> {
+    let rows = rows::read(conn, compiled, form)?;
+    let mut body = Vec::new();
+    match output {
+        MediaType::Csv => rows.write_csv(compiled, &mut body),
+        MediaType::Object { stripped } => {
+            if rows.len() == 1 {
+                rows.write_row(0, compiled, &mut body);
+                if *stripped {
+                    body = strip_nulls(&body);
+                }
+            }
+        }
+        MediaType::ArrayStripped => {
+            rows.write_array(compiled, &mut body);
+            body = strip_nulls(&body);
+        }
+        _ => rows.write_array(compiled, &mut body),
+    }
+    let total = match total {
+        Total::None => None,
+        Total::Exact { sql, params } => Some(number(conn, sql, params)?),
+        Total::Planned { sql, params, exact } => {
+            let counted = match exact {
+                Some((sql, params, cap)) => Some((number(conn, sql, params)?, *cap)),
+                None => None,
+            };
+            match counted {
+                Some((counted, cap)) if counted <= cap => Some(counted),
+                Some((counted, _)) => Some(counted.max(estimate(conn, sql, params)?)),
+                None => Some(estimate(conn, sql, params)?),
+            }
+        }
+    };
+    Ok(Page { body, rows: rows.len() as u64, total })
+}
+
+fn number(conn: &mut dyn Connection, sql: &str, params: &[Param]) -> Result<u64, Failure> {
+    let mut found = 0;
+    conn.query(sql, params, &mut |row| {
+        if let Value::Int(number) = row.value(0, &Type::Int8)? {
+            found = u64::try_from(number).unwrap_or(0);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The planner's estimate of a statement's rows.
+fn estimate(conn: &mut dyn Connection, sql: &str, params: &[Param]) -> Result<u64, Failure> {
+    let mut text = String::new();
+    conn.query(&format!("explain (format json) {sql}"), params, &mut |row| row.write_text(0, &Type::Json, &mut text))?;
+    let digits = text.split_once("\"Plan Rows\":").map_or("", |(_, rest)| rest.trim_start());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    Ok(digits[..end].parse().unwrap_or(0))
+}
+
+/// Where a read waits: with the short ones when an index leads to few rows, or when few rows are asked for in no order.
+fn lane_of(plan: &Level, counted: bool) -> Lane {
+    const FEW: u64 = 1000;
+    if !counted && plan.conditions.iter().any(|condition| by_index(&plan.relation, condition)) {
+        return Lane::Short;
+    }
+    let bounded = plan.window.limit.is_some_and(|limit| limit.saturating_add(plan.window.offset) <= FEW);
+    let plain = plan.conditions.is_empty() && plan.children.iter().all(|child| !child.inner);
+    let by_key = match plan.order.as_slice() {
+        [] => true,
+        [order] => order.field().json_path.is_empty() && leads_index(&plan.relation, &order.field().name),
+        _ => false,
+    };
+    if bounded && plain && by_key && !counted && !plan.grouped { Lane::Short } else { Lane::Long }
+}
+
+fn by_index(relation: &Relation, condition: &Condition) -> bool {
+    let Condition::Filter(filter) = condition else { return false };
+    let equality = matches!(&filter.op, Op::Compare { op: Comparison::Eq, quantified: None, .. } | Op::In(_));
+    equality && !filter.negated && filter.field.json_path.is_empty() && leads_index(relation, &filter.field.name)
+}
+
+fn leads_index(relation: &Relation, column: &str) -> bool {
+    let leads = |columns: &[Name]| columns.first().is_some_and(|first| **first == *column);
+    relation.primary_key.iter().chain(&relation.uniques).any(|key| leads(&key.columns))
+        || relation.indexes.iter().any(|index| {
+            index.effective
+                && index.predicate.is_none()
+                && index.keys.first().and_then(|key| key.column.as_ref()).is_some_and(|first| **first == *column)
+        })
+}

@@ -1,0 +1,41 @@
+//! What follows from a catalog, computed once for each version of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use policy::RoleGuard;
+use store::catalog::Catalog;
+
+use crate::relationships::Relationships;
+
+/// A catalog with its relationships and the guards of its roles.
+#[derive(Debug)]
+pub struct Derived {
+    /// The catalog.
+    pub catalog: Arc<Catalog>,
+    /// Ways between relations.
+    pub relationships: Relationships,
+    /// Guards by role, made when first asked for. Bounded by the number of roles.
+    guards: RwLock<HashMap<Arc<str>, Arc<RoleGuard>>>,
+}
+
+impl Derived {
+    /// Everything that follows from `catalog`.
+    pub fn of(catalog: &Arc<Catalog>) -> Self {
+        Self { catalog: catalog.clone(), relationships: Relationships::of(catalog), guards: RwLock::default() }
+    }
+
+    /// The guard of a role; `None` when there is no such role.
+    pub fn guard(&self, role: &Arc<str>) -> Option<Arc<RoleGuard>> {
+        if let Ok(guards) = self.guards.read()
+            && let Some(found) = guards.get(role)
+        {
+            return Some(found.clone());
+        }
+        let made = Arc::new(RoleGuard::new(&self.catalog, role)?);
+        if let Ok(mut guards) = self.guards.write() {
+            guards.insert(role.clone(), made.clone());
+        }
+        Some(made)
+    }
+}

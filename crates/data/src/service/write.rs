@@ -1,0 +1,196 @@
+//! POST, PATCH, PUT and DELETE of a relation.
+
+use std::sync::Arc;
+
+use store::catalog::{Key, Name};
+use values::Value;
+
+use super::{Answer, Asked, Data, catalog_of};
+use crate::compile::Compiler;
+use crate::failure::Failure;
+use crate::json::strip_nulls;
+use crate::plan::plan_write;
+use crate::request::{
+    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, Resolution, Return, location, put_key, put_one_row,
+};
+use crate::rows::Form;
+use crate::write::{Upsert, Write, Writer, Written};
+
+impl Data {
+    pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
+        let request = asked.request;
+        let relation = asked.relation;
+        let preferences = &request.preferences;
+        let returning = preferences.returning.unwrap_or(Return::Minimal);
+        let mut plan = plan_write(request, relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
+        preferences.check_strict()?;
+        let media = self.negotiate(request)?;
+        if matches!(media, MediaType::Plan { .. }) {
+            return Err(ApiError::not_implemented("plans of writes").into());
+        }
+        let form = if media == MediaType::Csv { Form::Csv } else { Form::Json };
+        let compiler = Compiler {
+            engine: self.store.engine(),
+            catalog: catalog_of(&asked),
+            guard: &**asked.guard,
+            path: asked.path,
+            as_text: form == Form::Csv,
+        };
+        if matches!(request.method, Method::Post | Method::Put) {
+            // Filters of an insert's root choose nothing.
+            plan.conditions.clear();
+            for child in &mut plan.children {
+                child.inner = false;
+            }
+        }
+        let representation = returning == Return::Representation;
+        let writer = Writer {
+            compiler: &compiler,
+            guard: asked.guard,
+            relation,
+            plan: &plan,
+            form: representation.then_some(form),
+            location: request.method == Method::Post && returning == Return::HeadersOnly,
+            max_affected: max_affected(request),
+            singular: matches!(media, MediaType::Object { .. }) && request.method != Method::Put,
+        };
+        let mut upsertable = false;
+        let write = match request.method {
+            Method::Post => {
+                let payload = payload_of(request);
+                let upsert = upsert_of(request, relation.primary_key.as_ref());
+                upsertable = upsert.is_some() || relation.primary_key.is_some() || request.query.on_conflict.is_some();
+                writer.insert(payload, preferences.missing.unwrap_or(Missing::Null), upsert.as_ref())?
+            }
+            Method::Put => self.put(&writer, request, &asked)?,
+            Method::Patch => writer.update(payload_of(request))?,
+            Method::Delete => writer.delete()?,
+            Method::Get | Method::Head | Method::Options => return Err(ApiError::method(request.method.as_str()).into()),
+        };
+        let write = Arc::new(write);
+        let job = write.clone();
+        let written = self.store.write(asked.scope.clone(), move |tx| job.run(tx)).await?;
+        Ok(present(request, relation, &write, &written, &media, upsertable))
+    }
+
+    fn put(&self, writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
+        let named = put_key(&request.query)?;
+        let key = asked.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
+        let exact = key.columns.len() == named.len() && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
+        if !exact {
+            return Err(ApiError::put_filters().into());
+        }
+        let payload = payload_of(request);
+        put_one_row(payload)?;
+        for (name, literal) in &named {
+            if !same_key(asked, payload, name, literal)? {
+                return Err(ApiError::put_key_mismatch().into());
+            }
+        }
+        let upsert = Upsert { resolution: Resolution::MergeDuplicates, key: key.columns.clone() };
+        let missing = request.preferences.missing.unwrap_or(Missing::Null);
+        writer.insert(payload, missing, Some(&upsert))
+    }
+}
+
+/// Does the body give the key column the value that the URL gives it.
+fn same_key(asked: &Asked<'_>, payload: &Payload, name: &str, literal: &str) -> Result<bool, Failure> {
+    let Some(place) = payload.columns().iter().position(|column| column == name) else { return Ok(false) };
+    let ty = asked.relation.column(name).map_or(values::Type::Text, |column| column.ty.clone());
+    let wanted = values::input(&ty, literal).map_err(store::Error::from)?;
+    let given = match payload.cell(0, place) {
+        Cell::Absent | Cell::Null => Value::Null,
+        Cell::Json(raw) => values::from_json(&ty, raw.as_bytes()).map_err(store::Error::from)?,
+        Cell::Text(text) => values::input(&ty, text).map_err(store::Error::from)?,
+    };
+    Ok(values::compare(&ty, wanted.as_ref(), given.as_ref()) == std::cmp::Ordering::Equal && !given.is_null())
+}
+
+fn payload_of(request: &ApiRequest) -> &Payload {
+    request.payload.as_ref().expect("verbs that write have a payload, the parser sees to it")
+}
+
+fn max_affected(request: &ApiRequest) -> Option<u64> {
+    matches!(request.method, Method::Patch | Method::Delete)
+        .then(|| request.preferences.max_affected_in_force().map(|rows| u64::try_from(rows).unwrap_or(0)))
+        .flatten()
+}
+
+/// What an insert does about duplicates: by `on_conflict`, else by the primary key; nothing without either.
+fn upsert_of(request: &ApiRequest, key: Option<&Key>) -> Option<Upsert> {
+    let resolution = request.preferences.resolution?;
+    let columns: Vec<Name> = match &request.query.on_conflict {
+        Some(columns) => columns.iter().map(|name| Name::from(name.as_str())).collect(),
+        None => key?.columns.clone(),
+    };
+    (!columns.is_empty()).then_some(Upsert { resolution, key: columns })
+}
+
+fn present(
+    request: &ApiRequest,
+    relation: &store::catalog::Relation,
+    write: &Write,
+    written: &Written,
+    media: &MediaType,
+    upsertable: bool,
+) -> Answer {
+    let representation = request.preferences.returning == Some(Return::Representation);
+    let merge = request.preferences.resolution == Some(Resolution::MergeDuplicates) && upsertable;
+    let status = match (request.method, representation) {
+        (Method::Post, _) if merge && written.inserted == 0 => 200,
+        (Method::Post, _) => 201,
+        (Method::Put, true) => if written.inserted > 0 { 201 } else { 200 },
+        (_, true) => 200,
+        (_, false) => 204,
+    };
+    let total = request.preferences.count.map(|_| written.affected);
+    let range = match request.method {
+        Method::Patch => Some(ContentRange { offset: 0, rows: written.affected, total }),
+        Method::Post | Method::Delete => Some(ContentRange::unplaced(total)),
+        _ => None,
+    };
+    let place = (request.method == Method::Post
+        && request.preferences.returning == Some(Return::HeadersOnly)
+        && written.affected == 1)
+        .then(|| relation.primary_key.as_ref())
+        .flatten()
+        .map(|key| {
+            location(&relation.name.name, key.columns.iter().map(|name| &**name).zip(written.key.iter().map(Option::as_deref)))
+        });
+    let mut answer = Answer::new(status)
+        .maybe("content-range", range.map(|range| range.to_string()))
+        .maybe("location", place)
+        .maybe(
+            "content-profile",
+            (request.schema.announce && (representation || request.method == Method::Post)).then(|| request.schema.name.clone()),
+        )
+        .maybe("preference-applied", request.preferences.applied(request.method, false, upsertable))
+        .varies();
+    if representation && let (Some(rows), Some(level)) = (&written.rows, write.level()) {
+        let mut body = Vec::new();
+        match media {
+            MediaType::Csv => rows.write_csv(level, &mut body),
+            MediaType::Object { stripped } => {
+                if !rows.is_empty() {
+                    rows.write_row(0, level, &mut body);
+                }
+                if *stripped {
+                    body = strip_nulls(&body);
+                }
+            }
+            MediaType::ArrayStripped => {
+                rows.write_array(level, &mut body);
+                body = strip_nulls(&body);
+            }
+            _ => rows.write_array(level, &mut body),
+        }
+        return answer.body(media, body);
+    }
+    if representation {
+        return answer.body(media, b"[]".to_vec());
+    }
+    if status != 204 {
+        answer.body = Some(bytes::Bytes::new());
+    }
+    answer
+}

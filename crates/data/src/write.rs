@@ -1,0 +1,910 @@
+//! Writes: from a payload and a plan to statements, and running them (wire contract, section 10).
+//!
+//! PostgreSQL gets the payload as one JSON parameter and judges it itself. On SQLite the rows go one by one through prepared
+//! statements, with the same steps PostgreSQL takes inside one: defaults, `with check` policies on the proposed row, conflicts, then
+//! the row.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use sql::ast::{
+    Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name, OnConflict, SelectItem,
+    TableAlias, TableFunction, TypeName, Update,
+};
+use store::catalog::{Catalog, Column, Function, Privilege, QName, Relation};
+use store::translate::{Access, Guard, Translator};
+use store::{Connection, Engine, Event, Param, SqlError, Tx};
+use values::{Type, Value};
+
+use crate::compile::{Columns, Compiled, Compiler, Params, fields};
+use crate::failure::Failure;
+use crate::plan::{Level, Order};
+use crate::request::{ApiError, Cell, Missing, Payload, Resolution};
+use crate::rows::{Collector, Form, Rows};
+use crate::tree;
+use policy::RoleGuard;
+
+/// What an insert does when a row is there already.
+#[derive(Clone, Debug)]
+pub struct Upsert {
+    /// Update it or leave it.
+    pub resolution: Resolution,
+    /// The columns that tell.
+    pub key: Vec<Name>,
+}
+
+/// A write, ready to run as a transaction function (any number of times).
+#[derive(Debug)]
+pub struct Write {
+    relation: QName,
+    steps: Steps,
+    /// How the returned rows are read, if any are wanted.
+    returning: Option<Returning>,
+    /// Refuse when more rows are touched.
+    max_affected: Option<u64>,
+    /// Refuse when not exactly one row is touched.
+    singular: bool,
+}
+
+#[derive(Debug)]
+struct Returning {
+    level: Compiled,
+    form: Form,
+    /// Where the primary key is in the returned columns, for `Location`.
+    key: std::ops::Range<usize>,
+    /// Where the mark is that tells a new row from a changed one.
+    fresh: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Steps {
+    /// Nothing to do.
+    Nothing,
+    /// One or more whole statements.
+    Statements(Vec<(Arc<str>, Vec<Param>)>),
+    /// An update whose new rows are looked at first.
+    Checked { look: (Arc<str>, Vec<Param>), checks: usize, change: (Arc<str>, Vec<Param>), table: String },
+    /// Rows one by one.
+    Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Vec<Shape>, table: String, merge: bool },
+}
+
+/// The statements for rows that give the same columns.
+#[derive(Debug)]
+struct Shape {
+    /// Gives the row as it would be stored, and its checks.
+    propose: Option<(Arc<str>, Vec<Type>, usize)>,
+    insert: Arc<str>,
+    /// Looks for a row with the same key: text, parameter places of the key, number of checks.
+    find: Option<(Arc<str>, Vec<usize>, usize)>,
+    /// Would the update violate a policy: text and number of checks.
+    violates: Option<(Arc<str>, usize)>,
+    update: Option<Arc<str>>,
+    /// Parameters of the update: places of the row's own.
+    key: Vec<usize>,
+}
+
+/// What a write did.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Rows touched.
+    pub affected: u64,
+    /// Rows that are new.
+    pub inserted: u64,
+    /// The returned rows.
+    pub rows: Option<Rows>,
+    /// Values of the primary key of the last returned row, as text.
+    pub key: Vec<Option<String>>,
+}
+
+/// Everything a write is compiled from.
+pub struct Writer<'a> {
+    /// Statement compiler for the caller.
+    pub compiler: &'a Compiler<'a>,
+    /// The caller's guard (on PostgreSQL the server guards).
+    pub guard: &'a RoleGuard,
+    /// The relation.
+    pub relation: &'a Arc<Relation>,
+    /// The plan of the representation.
+    pub plan: &'a Level,
+    /// Rows are to be returned in this form.
+    pub form: Option<Form>,
+    /// The primary key is to be returned (for `Location`).
+    pub location: bool,
+    /// `max-affected`.
+    pub max_affected: Option<u64>,
+    /// Exactly one row.
+    pub singular: bool,
+}
+
+impl Writer<'_> {
+    fn target(&self) -> sql::ast::ObjectName {
+        tree::object(&self.relation.name)
+    }
+
+    /// Whether the statement reads columns, so that select policies bind too.
+    fn reads(&self) -> bool {
+        self.form.is_some() || self.location
+    }
+
+    /// The returning clause: the columns of the plan, then the key, then the mark of new rows.
+    fn returning(&self, alias: &Name, params: &mut Params, fresh: bool) -> Result<(Vec<SelectItem>, Option<Returning>), Failure> {
+        if !self.reads() {
+            return Ok((Vec::new(), None));
+        }
+        let form = self.form.unwrap_or(Form::Json);
+        let mut columns = if self.form.is_some() { self.compiler.columns(self.plan, alias, params)? } else { Columns::default() };
+        let mut sort = Vec::new();
+        if self.form.is_some() {
+            for order in &self.plan.order {
+                let Order::Own(term) = order else {
+                    return Err(ApiError::not_implemented("ordering the rows of a write by an embedded resource").into());
+                };
+                let (expr, ty) = self.compiler.reference(&self.plan.relation, alias, &term.field.name, &term.field.json_path, params);
+                sort.push((columns.items.len(), term.descending(), term.nulls_first()));
+                columns.items.push(tree::item(expr));
+                columns.types.push(ty);
+            }
+        }
+        let start = columns.items.len();
+        if self.location
+            && let Some(key) = &self.relation.primary_key
+        {
+            for name in &key.columns {
+                let expr = tree::column(alias, name);
+                let expr = if self.compiler.engine == Engine::Postgres { tree::cast(expr, TypeName::plain("text")) } else { expr };
+                let ty = self.relation.column(name).map_or(Type::Text, |column| column.ty.clone());
+                columns.items.push(tree::item(expr));
+                columns.types.push(if self.compiler.engine == Engine::Postgres { Type::Text } else { ty });
+            }
+        }
+        let key = start..columns.items.len();
+        let fresh = (fresh && self.compiler.engine == Engine::Postgres).then(|| {
+            let mark = tree::equal(Expr::Column { parts: vec![Name::from("xmax")] }, tree::integer(0));
+            columns.items.push(tree::item(mark));
+            columns.types.push(Type::Bool);
+            columns.items.len() - 1
+        });
+        if columns.items.is_empty() {
+            columns.items.push(tree::item(tree::integer(1)));
+            columns.types.push(Type::Int4);
+        }
+        let level = self.compiler.representation(self.plan, &columns, sort)?;
+        Ok((columns.items, Some(Returning { level, form, key, fresh })))
+    }
+
+    fn finish(&self, steps: Steps, returning: Option<Returning>) -> Write {
+        Write {
+            relation: self.relation.name.clone(),
+            steps,
+            returning,
+            max_affected: self.max_affected,
+            singular: self.singular,
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ insert
+
+    /// An insert of the payload's rows.
+    pub fn insert(&self, payload: &Payload, missing: Missing, upsert: Option<&Upsert>) -> Result<Write, Failure> {
+        let columns = self.payload_columns(payload)?;
+        match self.compiler.engine {
+            Engine::Postgres => self.insert_postgres(payload, &columns, missing, upsert),
+            Engine::Sqlite => self.insert_sqlite(payload, &columns, missing, upsert),
+        }
+    }
+
+    /// The columns the payload gives; an unknown one is refused by name.
+    fn payload_columns(&self, payload: &Payload) -> Result<Vec<&Column>, Failure> {
+        payload
+            .columns()
+            .iter()
+            .map(|name| {
+                self.relation.column(name).ok_or_else(|| Failure::from(ApiError::no_column(name, &self.relation.name.name)))
+            })
+            .collect()
+    }
+
+    /// Runs of rows that give the same columns, as places in the payload's columns. With `missing=null` all rows are alike.
+    fn runs(payload: &Payload, missing: Missing) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let all: Vec<usize> = (0..payload.columns().len()).collect();
+        if missing == Missing::Null || !payload.has_absent() {
+            return vec![(all, (0..payload.rows()).collect())];
+        }
+        let mut runs: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+        for row in 0..payload.rows() {
+            let given: Vec<usize> =
+                all.iter().copied().filter(|column| !matches!(payload.cell(row, *column), Cell::Absent)).collect();
+            match runs.last_mut() {
+                Some((columns, rows)) if *columns == given => rows.push(row),
+                _ => runs.push((given, vec![row])),
+            }
+        }
+        runs
+    }
+
+    fn conflict(&self, upsert: &Upsert, columns: &[&Column]) -> OnConflict {
+        let elements = upsert
+            .key
+            .iter()
+            .map(|name| IndexElement {
+                expr: Expr::Column { parts: vec![name.clone()] },
+                collation: None,
+                opclass: None,
+                opclass_options: Vec::new(),
+                descending: None,
+                nulls_first: None,
+            })
+            .collect();
+        let action = match upsert.resolution {
+            Resolution::IgnoreDuplicates => ConflictAction::Nothing,
+            Resolution::MergeDuplicates if columns.is_empty() => ConflictAction::Nothing,
+            Resolution::MergeDuplicates => ConflictAction::Update {
+                set: columns
+                    .iter()
+                    .map(|column| Assignment::Column {
+                        column: column.name.clone(),
+                        value: tree::column(&Name::from("excluded"), &column.name),
+                    })
+                    .collect(),
+                filter: None,
+            },
+        };
+        OnConflict { target: Some(ConflictTarget::Index { elements, filter: None }), action }
+    }
+
+    fn insert_postgres(
+        &self,
+        payload: &Payload,
+        columns: &[&Column],
+        missing: Missing,
+        upsert: Option<&Upsert>,
+    ) -> Result<Write, Failure> {
+        let merge = upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates);
+        let mut statements = Vec::new();
+        let mut returned = None;
+        for (places, rows) in Self::runs(payload, missing) {
+            let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
+            let mut params = Params::default();
+            let alias = self.relation.name.name.clone();
+            let source = if given.is_empty() {
+                InsertSource::DefaultValues
+            } else {
+                let body = params.push(Param::Text(Type::Json, json_of(payload, &places, &rows)), Type::Json);
+                let record = Name::from("payload");
+                let items = given.iter().map(|column| tree::item(tree::column(&record, &column.name))).collect();
+                let select = tree::select(items, vec![recordset(body, &record, &given)], None);
+                InsertSource::Query(Box::new(tree::query(select)))
+            };
+            let (items, returning) = self.returning(&alias, &mut params, merge)?;
+            let insert = Insert {
+                with: None,
+                table: self.target(),
+                alias: Some(alias),
+                columns: given.iter().map(|column| column.name.clone()).collect(),
+                overriding_system: None,
+                source,
+                on_conflict: upsert.map(|upsert| self.conflict(upsert, &given)),
+                returning: items,
+            };
+            let text: Arc<str> = Arc::from(sql::ast::Statement::Insert(Box::new(insert)).to_string());
+            let times = if given.is_empty() { rows.len() } else { usize::from(!rows.is_empty()) };
+            for _ in 0..times {
+                statements.push((text.clone(), params.values.clone()));
+            }
+            returned = returning;
+        }
+        Ok(self.finish(if statements.is_empty() { Steps::Nothing } else { Steps::Statements(statements) }, returned))
+    }
+
+    fn insert_sqlite(
+        &self,
+        payload: &Payload,
+        columns: &[&Column],
+        missing: Missing,
+        upsert: Option<&Upsert>,
+    ) -> Result<Write, Failure> {
+        let merge = upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates) && !columns.is_empty();
+        let mut shapes = Vec::new();
+        let mut rows = Vec::with_capacity(payload.rows());
+        let mut returned = None;
+        for (places, run) in Self::runs(payload, missing) {
+            let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
+            let (shape, returning) = self.shape(&given, upsert, merge)?;
+            returned = returning;
+            for row in run {
+                let mut params = Vec::with_capacity(given.len());
+                for (place, column) in places.iter().zip(&given) {
+                    params.push(cell_param(payload.cell(row, *place), &column.ty)?);
+                }
+                rows.push((shapes.len(), params));
+            }
+            shapes.push(shape);
+        }
+        if rows.is_empty() {
+            return Ok(self.finish(Steps::Nothing, returned));
+        }
+        let table = self.relation.name.name.to_string();
+        Ok(self.finish(Steps::Rows { rows, shapes, table, merge }, returned))
+    }
+
+    fn shape(&self, given: &[&Column], upsert: Option<&Upsert>, merge: bool) -> Result<(Shape, Option<Returning>), Failure> {
+        let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
+        let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
+        let checks = self.guard.insert_checks(self.relation, self.reads() || upsert.is_some());
+        let propose = if checks.is_empty() {
+            None
+        } else {
+            let proposed = self.translator(&types).propose(self.relation, &names, &checks)?;
+            let stored: Vec<Type> =
+                proposed.columns[..proposed.columns.len() - checks.len()].iter().map(|column| column.ty.clone()).collect();
+            Some((Arc::from(proposed.sql), stored, checks.len()))
+        };
+        // A proposed row comes back whole, defaults filled in, and is inserted as it is.
+        let stored: Vec<&Column> = self.relation.columns.iter().filter(|column| column.generated.is_none()).collect();
+        let inserted = if propose.is_some() { &stored[..] } else { given };
+        let mut params = Params::default();
+        let alias = self.relation.name.name.clone();
+        let row: Vec<Expr> = inserted.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
+        let (items, returning) = self.returning(&alias, &mut params, merge)?;
+        // Identity columns that the proposal has filled from their sequence may be given then.
+        let overriding = (propose.is_some() && !given.iter().any(|column| column.identity == Some(store::catalog::Identity::Always)))
+            .then_some(true);
+        let on_conflict = match upsert {
+            Some(upsert) if !merge => Some(self.conflict(upsert, given)),
+            _ => None,
+        };
+        let insert = Insert {
+            with: None,
+            table: self.target(),
+            alias: Some(alias.clone()),
+            columns: inserted.iter().map(|column| column.name.clone()).collect(),
+            overriding_system: overriding,
+            source: if inserted.is_empty() {
+                InsertSource::DefaultValues
+            } else {
+                InsertSource::Query(Box::new(sql::ast::Query::from_body(sql::ast::QueryBody::Values(vec![row]))))
+            },
+            on_conflict,
+            returning: items.clone(),
+        };
+        self.check_insert(given)?;
+        let proposed = Proposed(self.guard);
+        let guard: &dyn Guard = if propose.is_some() { &proposed } else { self.guard };
+        let insert = Translator::new(self.compiler.catalog, guard, self.compiler.path, &params.types).insert(&insert)?;
+        let returning = returning.map(|mut returning| {
+            returning.level.types = insert.columns.iter().map(|column| column.ty.clone()).collect();
+            returning
+        });
+        let mut shape =
+            Shape { propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
+        if let Some(upsert) = upsert.filter(|_| merge) {
+            self.merge_shape(&mut shape, given, upsert)?;
+        }
+        Ok((shape, returning))
+    }
+
+    /// The caller needs the insert privilege on the columns given, not on those the proposal filled in.
+    fn check_insert(&self, given: &[&Column]) -> Result<(), Failure> {
+        let columns: BTreeSet<Name> = given.iter().map(|column| column.name.clone()).collect();
+        let access = Access { privilege: Privilege::Insert, columns: &columns };
+        self.guard.check(self.relation, &access).map_err(|error| Failure::Store(error.into()))
+    }
+
+    fn merge_shape(&self, shape: &mut Shape, given: &[&Column], upsert: &Upsert) -> Result<(), Failure> {
+        let key: Vec<usize> = upsert
+            .key
+            .iter()
+            .map(|name| given.iter().position(|column| column.name == *name))
+            .collect::<Option<_>>()
+            .unwrap_or_default();
+        if key.len() != upsert.key.len() {
+            // A key that is not given cannot be there already.
+            return Ok(());
+        }
+        let checks = self.guard.conflict_checks(self.relation);
+        let found = self.translator(&[]).existing(self.relation, &upsert.key, &checks)?;
+        shape.find = Some((Arc::from(found.sql), key.clone(), checks.len()));
+        let mut params = Params::default();
+        let alias = self.relation.name.name.clone();
+        let values: Vec<Expr> = given.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
+        let set = given
+            .iter()
+            .zip(&values)
+            .map(|(column, value)| Assignment::Column { column: column.name.clone(), value: value.clone() })
+            .collect();
+        let filter = tree::all(
+            key.iter().map(|place| tree::equal(tree::column(&alias, &given[*place].name), values[*place].clone())).collect(),
+        );
+        let (items, _) = self.returning(&alias, &mut params, true)?;
+        let update = Update {
+            with: None,
+            table: self.target(),
+            only: false,
+            alias: Some(alias),
+            set,
+            from: Vec::new(),
+            filter,
+            returning: items,
+        };
+        let checks = self.guard.update_checks(self.relation, true);
+        if !checks.is_empty() {
+            let look = self.translator(&params.types).update_violations(&update, &checks)?;
+            shape.violates = Some((Arc::from(look.sql), checks.len()));
+        }
+        shape.update = Some(Arc::from(self.translator(&params.types).update(&update)?.sql));
+        shape.key = key;
+        Ok(())
+    }
+
+    fn translator<'t>(&'t self, types: &'t [Type]) -> Translator<'t> {
+        Translator::new(self.compiler.catalog, self.guard, self.compiler.path, types)
+    }
+
+    // ------------------------------------------------------------------------------------------------ update, delete
+
+    /// An update of the rows that meet the plan's conditions.
+    pub fn update(&self, payload: &Payload) -> Result<Write, Failure> {
+        let columns = self.payload_columns(payload)?;
+        let mut params = Params::default();
+        let alias = params.alias(self.relation);
+        if payload.rows() == 0 || columns.is_empty() {
+            let (_, returning) = self.returning(&alias, &mut params, false)?;
+            return Ok(self.finish(Steps::Nothing, returning));
+        }
+        let mut from = Vec::new();
+        let mut set = Vec::with_capacity(columns.len());
+        match self.compiler.engine {
+            Engine::Postgres => {
+                let places: Vec<usize> = (0..columns.len()).collect();
+                let body = params.push(Param::Text(Type::Json, json_of(payload, &places, &[0])), Type::Json);
+                let record = Name::from("payload");
+                from.push(recordset(body, &record, &columns));
+                for column in &columns {
+                    set.push(Assignment::Column { column: column.name.clone(), value: tree::column(&record, &column.name) });
+                }
+            }
+            Engine::Sqlite => {
+                for (place, column) in columns.iter().enumerate() {
+                    let value = params.push(cell_param(payload.cell(0, place), &column.ty)?, column.ty.clone());
+                    set.push(Assignment::Column { column: column.name.clone(), value });
+                }
+            }
+        }
+        let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
+        let (items, returning) = self.returning(&alias, &mut params, false)?;
+        let reads = self.reads() || filter.is_some();
+        let update =
+            Update { with: None, table: self.target(), only: false, alias: Some(alias), set, from, filter, returning: items };
+        match self.compiler.engine {
+            Engine::Postgres => {
+                let text = Arc::from(sql::ast::Statement::Update(Box::new(update)).to_string());
+                Ok(self.finish(Steps::Statements(vec![(text, params.values)]), returning))
+            }
+            Engine::Sqlite => {
+                let change = self.translator(&params.types).update(&update)?;
+                let returning = with_types(returning, &change);
+                let change = (Arc::from(change.sql), params.values.clone());
+                let checks = self.guard.update_checks(self.relation, reads);
+                if checks.is_empty() {
+                    return Ok(self.finish(Steps::Statements(vec![change]), returning));
+                }
+                let look = self.translator(&params.types).update_violations(&update, &checks)?;
+                let table = self.relation.name.name.to_string();
+                let look = (Arc::from(look.sql), params.values);
+                Ok(self.finish(Steps::Checked { look, checks: checks.len(), change, table }, returning))
+            }
+        }
+    }
+
+    /// A delete of the rows that meet the plan's conditions.
+    pub fn delete(&self) -> Result<Write, Failure> {
+        let mut params = Params::default();
+        let alias = params.alias(self.relation);
+        let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
+        let (items, returning) = self.returning(&alias, &mut params, false)?;
+        let delete =
+            Delete { with: None, table: self.target(), only: false, alias: Some(alias), using: Vec::new(), filter, returning: items };
+        let (text, returning) = match self.compiler.engine {
+            Engine::Postgres => (Arc::from(sql::ast::Statement::Delete(Box::new(delete)).to_string()), returning),
+            Engine::Sqlite => {
+                let change = self.translator(&params.types).delete(&delete)?;
+                let returning = with_types(returning, &change);
+                (Arc::from(change.sql), returning)
+            }
+        };
+        Ok(self.finish(Steps::Statements(vec![(text, params.values)]), returning))
+    }
+}
+
+/// The caller's guard for a row that was proposed before: its privileges were asked for by the columns really given.
+struct Proposed<'g>(&'g RoleGuard);
+
+impl Guard for Proposed<'_> {
+    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError> {
+        if access.privilege == Privilege::Insert { Ok(()) } else { self.0.check(relation, access) }
+    }
+    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
+        self.0.visible(catalog, relation)
+    }
+    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>, SqlError> {
+        self.0.touchable(catalog, relation, privilege)
+    }
+    fn execute(&self, function: &Function) -> Result<(), SqlError> {
+        self.0.execute(function)
+    }
+}
+
+impl Compiler<'_> {
+    /// How the rows that a write returns become output: like a root, but their statement is the write itself.
+    pub(crate) fn representation(&self, plan: &Level, columns: &Columns, sort: Vec<(usize, bool, bool)>) -> Result<Compiled, Failure> {
+        let wanted = !columns.child_keys.is_empty() || !columns.types.is_empty();
+        let children = if wanted && columns.child_keys.len() == plan.children.len() {
+            self.children_of(plan, columns.child_keys.clone())?
+        } else {
+            Vec::new()
+        };
+        Ok(Compiled {
+            sql: Arc::from(""),
+            params: Vec::new(),
+            keys: Vec::new(),
+            types: columns.types.clone(),
+            fields: if columns.child_keys.len() == plan.children.len() { fields(plan) } else { Vec::new() },
+            children,
+            link: 0..0,
+            sort,
+            empty_row: None,
+        })
+    }
+}
+
+fn with_types(returning: Option<Returning>, change: &store::translate::Translated) -> Option<Returning> {
+    returning.map(|mut returning| {
+        returning.level.types = change.columns.iter().map(|column| column.ty.clone()).collect();
+        returning
+    })
+}
+
+/// `json_to_recordset(body) as alias(a int, b text)`.
+fn recordset(body: Expr, alias: &Name, columns: &[&Column]) -> FromItem {
+    let columns = columns
+        .iter()
+        .map(|column| {
+            let ty = match &column.domain {
+                Some(domain) => TypeName { name: tree::object(domain), ..TypeName::plain("") },
+                None => tree::type_name(&column.ty),
+            };
+            (column.name.clone(), ty)
+        })
+        .collect();
+    FromItem::Function {
+        lateral: false,
+        calls: vec![TableFunction {
+            call: tree::call("json_to_recordset", [tree::cast(body, TypeName::plain("json"))]),
+            columns: Vec::new(),
+        }],
+        rows_from: false,
+        ordinality: false,
+        alias: Some(TableAlias { name: alias.clone(), columns: Vec::new() }),
+        columns,
+    }
+}
+
+/// Some rows of a payload as a JSON array of objects.
+fn json_of(payload: &Payload, places: &[usize], rows: &[usize]) -> String {
+    let mut out = Vec::with_capacity(payload.text().len() + 2);
+    out.push(b'[');
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.push(b'{');
+        let mut first = true;
+        for place in places {
+            let cell = payload.cell(*row, *place);
+            if matches!(cell, Cell::Absent) {
+                continue;
+            }
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            values::write_json_string(&payload.columns()[*place], &mut out);
+            out.push(b':');
+            match cell {
+                Cell::Absent | Cell::Null => out.extend_from_slice(b"null"),
+                Cell::Json(text) => out.extend_from_slice(text.as_bytes()),
+                Cell::Text(text) => values::write_json_string(text, &mut out),
+            }
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+    String::from_utf8(out).expect("made of texts")
+}
+
+/// A cell in the stored form of its column.
+fn cell_param(cell: Cell<'_>, ty: &Type) -> Result<Param, Failure> {
+    Ok(match cell {
+        Cell::Absent | Cell::Null => Param::Null,
+        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json(ty, raw.as_bytes()).map_err(store::Error::from)?),
+        Cell::Text(text) => Param::Value(ty.clone(), values::input(ty, text).map_err(store::Error::from)?),
+    })
+}
+
+// ---------------------------------------------------------------------------------------------------- running
+
+impl Write {
+    /// How the returned rows are presented.
+    pub fn level(&self) -> Option<&Compiled> {
+        self.returning.as_ref().map(|returning| &returning.level)
+    }
+
+    /// Runs the write.
+    pub fn run(&self, tx: &mut Tx<'_>) -> Result<Written, Failure> {
+        let mut written = Written::default();
+        let mut collector = self.returning.as_ref().map(|returning| Taken::new(returning));
+        match &self.steps {
+            Steps::Nothing => {}
+            Steps::Statements(statements) => {
+                for (text, params) in statements {
+                    self.statement(tx.conn(), text, params, &mut collector, &mut written)?;
+                }
+            }
+            Steps::Checked { look, checks, change, table } => {
+                if let Some(failed) = first_violation(tx.conn(), &look.0, &look.1, *checks)? {
+                    let _ = failed;
+                    return Err(refused(table, "").into());
+                }
+                self.statement(tx.conn(), &change.0, &change.1, &mut collector, &mut written)?;
+            }
+            Steps::Rows { rows, shapes, table, merge } => {
+                self.rows(tx.conn(), rows, shapes, table, *merge, &mut collector, &mut written)?;
+            }
+        }
+        if let Some(max) = self.max_affected
+            && written.affected > max
+        {
+            return Err(ApiError::max_affected(written.affected).into());
+        }
+        if self.singular && written.affected != 1 {
+            return Err(ApiError::singular(written.affected).into());
+        }
+        if let Some(taken) = collector {
+            taken.finish(tx.conn(), &mut written)?;
+        }
+        if written.affected > 0 {
+            tx.emit(Event {
+                kind: "data.rows.written",
+                subject: self.relation.to_string(),
+                data: format!("{{\"rows\":{}}}", written.affected),
+            });
+        } else {
+            tx.quiet("no row was touched");
+        }
+        Ok(written)
+    }
+
+    fn statement(
+        &self,
+        conn: &mut dyn Connection,
+        text: &str,
+        params: &[Param],
+        taken: &mut Option<Taken<'_>>,
+        written: &mut Written,
+    ) -> Result<(), Failure> {
+        match taken {
+            None => {
+                let touched = conn.execute(text, params)?;
+                written.affected += touched;
+                written.inserted += touched;
+            }
+            Some(taken) => {
+                let mut fresh = 0;
+                written.affected += conn.query(text, params, &mut |row| taken.row(row, &mut fresh))?;
+                written.inserted += fresh;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, taken apart for the borrow checker")]
+    fn rows(
+        &self,
+        conn: &mut dyn Connection,
+        rows: &[(usize, Vec<Param>)],
+        shapes: &[Shape],
+        table: &str,
+        merge: bool,
+        taken: &mut Option<Taken<'_>>,
+        written: &mut Written,
+    ) -> Result<(), Failure> {
+        // PostgreSQL judges every row of a statement by what was there before it: all proposals come first.
+        let mut proposed = Vec::with_capacity(rows.len());
+        for (shape, params) in rows {
+            let shape = &shapes[*shape];
+            proposed.push(match &shape.propose {
+                None => None,
+                Some((text, types, checks)) => Some(propose(conn, text, params, types, *checks, table)?),
+            });
+        }
+        let mut seen: HashSet<String> = HashSet::new();
+        for ((shape, params), proposed) in rows.iter().zip(proposed) {
+            let shape = &shapes[*shape];
+            if merge
+                && let Some((text, key, checks)) = &shape.find
+            {
+                let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
+                if !seen.insert(format!("{key:?}")) {
+                    return Err(store::Error::from(
+                        SqlError::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
+                            .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values."),
+                    )
+                    .into());
+                }
+                if self.merged(conn, shape, text, &key, *checks, params, table, taken, written)? {
+                    continue;
+                }
+            }
+            let params = proposed.as_deref().unwrap_or(params);
+            let before = written.affected;
+            self.statement(conn, &shape.insert, params, taken, written)?;
+            // On SQLite every row that an insert returns is new.
+            if taken.is_some() {
+                written.inserted += written.affected - before;
+            }
+        }
+        Ok(())
+    }
+
+    /// Updates the row that has the key, if there is one.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, taken apart for the borrow checker")]
+    fn merged(
+        &self,
+        conn: &mut dyn Connection,
+        shape: &Shape,
+        find: &str,
+        key: &[Param],
+        checks: usize,
+        params: &[Param],
+        table: &str,
+        taken: &mut Option<Taken<'_>>,
+        written: &mut Written,
+    ) -> Result<bool, Failure> {
+        let mut visible = true;
+        let found = conn.query(find, key, &mut |row| {
+            for check in 0..checks {
+                visible &= row.value(check, &Type::Bool)? == Value::Int(1);
+            }
+            Ok(())
+        })?;
+        if found == 0 {
+            return Ok(false);
+        }
+        if !visible {
+            return Err(refused(table, " (USING expression)").into());
+        }
+        if let Some((text, checks)) = &shape.violates
+            && first_violation(conn, text, params, *checks)?.is_some()
+        {
+            return Err(refused(table, "").into());
+        }
+        if let Some(update) = &shape.update {
+            let before = written.inserted;
+            self.statement(conn, update, params, taken, written)?;
+            written.inserted = before;
+        }
+        Ok(true)
+    }
+}
+
+/// The row as it would be stored, once its checks have passed.
+fn propose(
+    conn: &mut dyn Connection,
+    text: &str,
+    params: &[Param],
+    types: &[Type],
+    checks: usize,
+    table: &str,
+) -> Result<Vec<Param>, Failure> {
+    let mut row_values = Vec::with_capacity(types.len());
+    let mut passed = true;
+    conn.query(text, params, &mut |row| {
+        for (column, ty) in types.iter().enumerate() {
+            let value = row.value(column, ty)?;
+            row_values.push(if value.is_null() { Param::Null } else { Param::Value(ty.clone(), value) });
+        }
+        for check in types.len()..types.len() + checks {
+            passed &= row.value(check, &Type::Bool)? == Value::Int(1);
+        }
+        Ok(())
+    })?;
+    if passed { Ok(row_values) } else { Err(refused(table, "").into()) }
+}
+
+/// The place of the first check that some row fails.
+fn first_violation(conn: &mut dyn Connection, text: &str, params: &[Param], checks: usize) -> Result<Option<usize>, Failure> {
+    let mut failed = None;
+    conn.query(text, params, &mut |row| {
+        for check in 0..checks {
+            if row.value(check, &Type::Bool)? != Value::Int(1) {
+                failed = failed.or(Some(check));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(failed)
+}
+
+fn refused(table: &str, which: &str) -> store::Error {
+    SqlError::new("42501", format!("new row violates row-level security policy{which} for table \"{table}\"")).into()
+}
+
+/// Collects the rows that a write returns.
+struct Taken<'w> {
+    returning: &'w Returning,
+    collector: Collector<'w>,
+    key: Vec<Option<String>>,
+    sort: Vec<Vec<Value>>,
+}
+
+impl<'w> Taken<'w> {
+    fn new(returning: &'w Returning) -> Self {
+        Self { returning, collector: Collector::root(&returning.level, returning.form), key: Vec::new(), sort: Vec::new() }
+    }
+
+    fn row(&mut self, row: &dyn store::Row, fresh: &mut u64) -> store::Result<()> {
+        let level = &self.returning.level;
+        self.collector.row(row)?;
+        if !self.returning.key.is_empty() {
+            self.key.clear();
+            for column in self.returning.key.clone() {
+                let mut text = String::new();
+                row.write_text(column, &level.types[column], &mut text)?;
+                self.key.push((!row.is_null(column)).then_some(text));
+            }
+        }
+        if !level.sort.is_empty() {
+            let mut keys = Vec::with_capacity(level.sort.len());
+            for (column, _, _) in &level.sort {
+                keys.push(row.value(*column, &level.types[*column])?);
+            }
+            self.sort.push(keys);
+        }
+        if let Some(column) = self.returning.fresh {
+            *fresh += u64::from(row.value(column, &Type::Bool)? == Value::Int(1));
+        }
+        Ok(())
+    }
+
+    fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
+        let level = &self.returning.level;
+        let mut rows = self.collector.finish(conn)?;
+        if !level.sort.is_empty() {
+            let mut order: Vec<u32> = (0..u32::try_from(self.sort.len()).unwrap_or(u32::MAX)).collect();
+            order.sort_by(|a, b| compare_keys(&self.sort[*a as usize], &self.sort[*b as usize], level));
+            rows.reorder(&order);
+        }
+        written.rows = Some(rows);
+        written.key = self.key;
+        Ok(())
+    }
+}
+
+fn compare_keys(a: &[Value], b: &[Value], level: &Compiled) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    for ((x, y), (column, descending, nulls_first)) in a.iter().zip(b).zip(&level.sort) {
+        let found = match (x.is_null(), y.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => if *nulls_first { Ordering::Less } else { Ordering::Greater },
+            (false, true) => if *nulls_first { Ordering::Greater } else { Ordering::Less },
+            (false, false) => {
+                let found = values::compare(&level.types[*column], x.as_ref(), y.as_ref());
+                if *descending { found.reverse() } else { found }
+            }
+        };
+        if found != Ordering::Equal {
+            return found;
+        }
+    }
+    Ordering::Equal
+}
