@@ -21,6 +21,9 @@ pub fn cast(from: &Type, to: &Type, v: ValueRef<'_>, explicit: bool, session: &S
         (_, Family::String) => {
             let text = match (from, v) {
                 (Type::Bool, ValueRef::Int(b)) => if b == 0 { "false" } else { "true" }.to_owned(),
+                (Type::Inet, ValueRef::Text(s)) if !s.contains('/') => {
+                    format!("{s}/{}", if s.contains(':') { 128 } else { 32 })
+                }
                 (Type::Bpchar(_), ValueRef::Text(s)) if !matches!(to, Type::Bpchar(_)) => {
                     s.trim_end_matches(' ').to_owned()
                 }

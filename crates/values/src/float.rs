@@ -43,6 +43,51 @@ impl Write for Digits {
     }
 }
 
+/// A float in scientific form with the fewest digits that read back the same.
+///
+/// PostgreSQL wants the digits strictly between the midpoints to the neighbours, and the even one of two equally near. The
+/// standard library accepts a midpoint where reading would round to even; that can only happen where a short decimal is a
+/// midpoint exactly: for `real`, and for whole numbers from 2^53 on.
+fn shortest(f: f64, single: bool) -> Digits {
+    let format = |arguments: std::fmt::Arguments<'_>| {
+        let mut d = Digits { bytes: [0; 40], len: 0 };
+        // The longest form has 24 bytes, so the buffer cannot be too small.
+        let _ = d.write_fmt(arguments);
+        d
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a real is stored as the double of the same value")]
+    let first = if single { format(format_args!("{:e}", f as f32)) } else { format(format_args!("{f:e}")) };
+    if !single && !(9_007_199_254_740_992.0..1e30).contains(&f.abs()) {
+        return first;
+    }
+    let fraction =
+        |d: &Digits| d.bytes[..d.len].iter().take_while(|b| **b != b'e').filter(|b| b.is_ascii_digit()).count() - 1;
+    for digits in fraction(&first)..17 {
+        let d = format(format_args!("{f:.digits$e}"));
+        let text = std::str::from_utf8(&d.bytes[..d.len]).unwrap_or("");
+        if inside(f, text, single) {
+            return d;
+        }
+    }
+    first
+}
+
+/// True when a decimal lies strictly between the midpoints to a float's neighbours.
+fn inside(f: f64, text: &str, single: bool) -> bool {
+    if single {
+        #[expect(clippy::cast_possible_truncation, reason = "a real is stored as the double of the same value")]
+        let (s, d) = (f as f32, text.parse::<f64>().unwrap_or(f64::NAN));
+        let (low, high) = (f64::from(s.next_down()).midpoint(f), f64::from(s.next_up()).midpoint(f));
+        return low < d && d < high;
+    }
+    // Whole numbers below 2^100: exact in integers.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, positive, below 1e30")]
+    let whole = |f: f64| f.abs() as u128;
+    let decimal = crate::numeric::canonical(text).ok().and_then(|t| t.trim_start_matches('-').parse::<u128>().ok());
+    let (low, high) = (whole(f.abs().next_down()), whole(f.abs().next_up()));
+    decimal.is_some_and(|d| low + whole(f) < 2 * d && 2 * d < high + whole(f))
+}
+
 /// Appends a float as PostgreSQL prints it: the fewest digits that read back the same, in scientific form below 1e-4 and
 /// from 1e15 (`real`: 1e6) on.
 pub(crate) fn put_float(f: f64, single: bool, out: &mut impl Sink) {
@@ -57,12 +102,10 @@ pub(crate) fn put_float(f: f64, single: bool, out: &mut impl Sink) {
     if f.fract() == 0.0 && f.abs() < 1e6 && (f != 0.0 || f.is_sign_positive()) {
         return put_int(f as i64, out);
     }
-    let mut d = Digits { bytes: [0; 40], len: 0 };
-    #[expect(clippy::cast_possible_truncation, reason = "a real is stored as the double of the same value")]
-    let written = if single { write!(d, "{:e}", f as f32) } else { write!(d, "{f:e}") };
+    let d = shortest(f, single);
     let text = &d.bytes[..d.len];
     let at = text.iter().position(|b| *b == b'e').unwrap_or(text.len());
-    if written.is_err() || at == text.len() {
+    if at == text.len() {
         return;
     }
     let (negative, mantissa) = if text[0] == b'-' { (true, &text[1..at]) } else { (false, &text[..at]) };
@@ -146,6 +189,8 @@ mod tests {
             (1_234_567.0, "1.234567e+06"),
             (1.0 / 3.0, "0.33333334"),
             (3.4e38, "3.4e+38"),
+            (1_070_834.25, "1.0708342e+06"),
+            (-78_012_816.0, "-7.8012816e+07"),
         ] {
             assert_eq!(to_text(f64::from(f), true), want);
         }

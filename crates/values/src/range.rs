@@ -160,7 +160,7 @@ fn bound(text: &str, rest: &mut &str) -> Result<Option<String>> {
     loop {
         let Some((at, c)) = chars.next() else { return Err(malformed(text, "Unexpected end of input.")) };
         match c {
-            ',' | ')' | ']' | '(' | '[' if !quoted => {
+            ',' | ')' | ']' if !quoted => {
                 *rest = &rest[at..];
                 return Ok(any.then_some(out));
             }

@@ -18,7 +18,16 @@ fn too_deep(n: usize) -> ValueError {
 
 /// Reads an array literal; gives the stored form.
 pub fn parse(element: &Type, text: &str, session: &Session) -> Result<String> {
-    let mut p = Parser { element, text, bytes: text.as_bytes(), pos: 0, session, sizes: Vec::new(), leaf: None };
+    let mut p = Parser {
+        element,
+        text,
+        bytes: text.as_bytes(),
+        pos: 0,
+        session,
+        sizes: Vec::new(),
+        leaf: None,
+        declared: Vec::new(),
+    };
     p.blanks();
     p.bounds()?;
     if p.peek() != Some(b'{') {
@@ -29,6 +38,9 @@ pub fn parse(element: &Type, text: &str, session: &Session) -> Result<String> {
     p.blanks();
     if p.pos < p.bytes.len() {
         return Err(malformed(text, "Junk after closing right brace."));
+    }
+    if !p.declared.is_empty() && !p.declared.iter().copied().map(Some).eq(p.sizes.iter().copied()) {
+        return Err(malformed(text, "Specified array dimensions do not match array contents."));
     }
     if p.sizes.iter().all(Option::is_some) && p.sizes.contains(&Some(0)) {
         return Ok("[]".into());
@@ -46,6 +58,8 @@ struct Parser<'a> {
     sizes: Vec<Option<usize>>,
     /// The depth at which elements are, once one was seen.
     leaf: Option<usize>,
+    /// The lengths that bounds before the brace promised.
+    declared: Vec<usize>,
 }
 
 impl Parser<'_> {
@@ -64,12 +78,17 @@ impl Parser<'_> {
         if self.peek() != Some(b'[') {
             return Ok(());
         }
-        let end = self.text.find('=').ok_or_else(|| malformed(self.text, "Missing \"]\" after array dimensions."))?;
-        for bound in self.text[self.pos..end].trim().trim_matches(['[', ']']).split("][") {
-            let low = bound.split_once(':').map_or("1", |(low, _)| low.trim());
-            if low != "1" {
+        let missing = || malformed(self.text, "Missing \"]\" after array dimensions.");
+        let end = self.text.find('=').ok_or_else(missing)?;
+        let bounds = self.text[self.pos..end].trim();
+        let bounds = bounds.strip_prefix('[').and_then(|b| b.strip_suffix(']')).ok_or_else(missing)?;
+        for bound in bounds.split("][") {
+            let (low, high) = bound.split_once(':').unwrap_or(("1", bound));
+            let number = |n: &str| n.trim().parse::<i32>().map_err(|_| missing());
+            if number(low)? != 1 {
                 return Err(ValueError::new("0A000", "arrays whose lower bound is not 1 are not supported"));
             }
+            self.declared.push(usize::try_from(number(high)?).unwrap_or(0));
         }
         self.pos = end + 1;
         self.blanks();
@@ -122,10 +141,8 @@ impl Parser<'_> {
                         out.push(b',');
                     }
                     Some(b'}') => break,
-                    Some(_) if self.bytes[self.pos - 1] == b'"' => {
-                        return Err(malformed(self.text, "Unexpected array element."));
-                    }
-                    _ => return Err(self.unexpected()),
+                    Some(b'{') | None => return Err(self.unexpected()),
+                    Some(_) => return Err(malformed(self.text, "Unexpected array element.")),
                 }
             }
         }

@@ -126,8 +126,8 @@ pub fn age(a: i64, b: i64) -> Result<Interval> {
         days -= 1;
     }
     while days < 0 {
-        // The month that is borrowed from is the earlier one's, or the later one's when the roles were swapped.
-        let month = if negative { days_in_month(l.year, l.month) } else { days_in_month(e.year, e.month) };
+        // Days are borrowed from the earlier date's month.
+        let month = days_in_month(e.year, e.month);
         days += number(month);
         months -= 1;
     }

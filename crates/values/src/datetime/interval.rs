@@ -354,7 +354,9 @@ fn clock(t: &str) -> std::result::Result<i128, Fault> {
 fn words(t: &str) -> std::result::Result<Total, Fault> {
     let mut total = Total::default();
     let mut tokens: Vec<&str> = Vec::new();
-    for token in t.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|w| !w.is_empty()) {
+    let parts =
+        |c: char| c.is_ascii_whitespace() || (c.is_ascii_punctuation() && !matches!(c, '+' | '-' | ':' | '.' | '@'));
+    for token in t.split(parts).filter(|w| !w.is_empty()) {
         let token = token.strip_prefix('@').unwrap_or(token);
         // "1day", "2h30m": split where digits and letters meet.
         let mut start = 0;

@@ -245,6 +245,9 @@ fn scan(text: &str) -> Step<Fields> {
             }
         } else if c.is_ascii_alphabetic() {
             i = word(&lower, i, &mut f)?;
+        } else if c.is_ascii_punctuation() {
+            // Punctuation that means nothing only parts what stands around it.
+            i += 1;
         } else {
             return Err(Fault::Syntax);
         }
@@ -264,7 +267,7 @@ fn small(text: &str) -> Step<i32> {
 fn time(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
     let b = t.as_bytes();
     let mut i = digits(b, from);
-    let hour = i64::from(small(&t[from..i])?);
+    let mut hour = i64::from(small(&t[from..i])?);
     let part = |i: &mut usize| -> Step<i64> {
         let end = digits(b, *i + 1);
         if end == *i + 1 {
@@ -274,11 +277,14 @@ fn time(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
         *i = end;
         Ok(i64::from(n))
     };
-    let minute = part(&mut i)?;
+    let mut minute = part(&mut i)?;
     let mut us = 0;
     let mut second = 0;
     if b.get(i) == Some(&b':') {
         second = part(&mut i)?;
+    } else if b.get(i) == Some(&b'.') {
+        // "10:11.12" has no hours.
+        (hour, minute, second) = (0, hour, minute);
     }
     if b.get(i) == Some(&b'.') {
         let end = digits(b, i + 1);

@@ -8,6 +8,8 @@ enum Piece {
     Char(char),
     One,
     Many,
+    /// An escape with nothing after it: an error when matching gets there.
+    Dangling,
 }
 
 /// A `LIKE` pattern, taken apart once and matched often.
@@ -31,17 +33,13 @@ fn fold(c: char) -> char {
 
 impl Like {
     /// Reads a pattern: `%` and `_`, the escape character before what is meant literally (`None`: no escapes). With
-    /// `insensitive`, case does not matter. 22025 for an escape at the end.
-    pub fn new(pattern: &str, escape: Option<char>, insensitive: bool) -> Result<Self> {
+    /// `insensitive`, case does not matter.
+    pub fn new(pattern: &str, escape: Option<char>, insensitive: bool) -> Self {
         let mut pieces = Vec::with_capacity(pattern.len());
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             let piece = if Some(c) == escape {
-                Piece::Char(
-                    chars
-                        .next()
-                        .ok_or_else(|| ValueError::new("22025", "LIKE pattern must not end with escape character"))?,
-                )
+                chars.next().map_or(Piece::Dangling, Piece::Char)
             } else {
                 match c {
                     '%' => Piece::Many,
@@ -55,11 +53,12 @@ impl Like {
                 p => p,
             });
         }
-        Ok(Self { pieces, fold: insensitive })
+        Self { pieces, fold: insensitive }
     }
 
-    /// True when the whole text matches. Time grows with text times pattern at worst.
-    pub fn matches(&self, text: &str) -> bool {
+    /// True when the whole text matches. Time grows with text times pattern at worst. 22025 when the comparison comes to an
+    /// escape at the pattern's end.
+    pub fn matches(&self, text: &str) -> Result<bool> {
         let (mut at, mut piece) = (0, 0);
         // Where the last `%` stood and what it has swallowed so far: the only place to come back to.
         let mut back: Option<(usize, usize)> = None;
@@ -68,6 +67,7 @@ impl Like {
             match (self.pieces.get(piece), c) {
                 (Some(Piece::Many), _) => {
                     piece += 1;
+                    self.refuse_dangling(piece, &text[at..])?;
                     back = Some((piece, at));
                     continue;
                 }
@@ -81,16 +81,29 @@ impl Like {
                     piece += 1;
                     continue;
                 }
-                (None, None) => return true,
-                (Some(_), None) => return false,
+                (None, None) => return Ok(true),
+                (Some(Piece::Dangling), Some(_)) => {
+                    return Err(dangling());
+                }
+                (Some(_), None) => return Ok(false),
                 _ => {}
             }
-            let Some((resume, from)) = back else { return false };
-            let Some(skipped) = text[from..].chars().next() else { return false };
+            let Some((resume, from)) = back else { return Ok(false) };
+            let Some(skipped) = text[from..].chars().next() else { return Ok(false) };
             at = from + skipped.len_utf8();
             piece = resume;
             back = Some((resume, at));
         }
+    }
+
+    /// PostgreSQL looks at what follows a `%` before it searches: an escape at the end is found even if nothing matches.
+    fn refuse_dangling(&self, piece: usize, text: &str) -> Result<()> {
+        let wild = self.pieces[piece..].iter().take_while(|p| matches!(p, Piece::Many | Piece::One)).count();
+        let singles = self.pieces[piece..piece + wild].iter().filter(|p| **p == Piece::One).count();
+        if self.pieces.get(piece + wild) == Some(&Piece::Dangling) && text.chars().count() >= singles {
+            return Err(dangling());
+        }
+        Ok(())
     }
 
     /// The literal text every match begins with, for an index range; empty when case does not matter.
@@ -102,14 +115,18 @@ impl Like {
     }
 }
 
+fn dangling() -> ValueError {
+    ValueError::new("22025", "LIKE pattern must not end with escape character")
+}
+
 /// `text LIKE pattern`
 pub fn like(text: &str, pattern: &str, escape: Option<char>) -> Result<bool> {
-    Ok(Like::new(pattern, escape, false)?.matches(text))
+    Like::new(pattern, escape, false).matches(text)
 }
 
 /// `text ILIKE pattern`
 pub fn ilike(text: &str, pattern: &str, escape: Option<char>) -> Result<bool> {
-    Ok(Like::new(pattern, escape, true)?.matches(text))
+    Like::new(pattern, escape, true).matches(text)
 }
 
 /// The regular expression (PostgreSQL's) that `SIMILAR TO pattern` stands for.
@@ -178,8 +195,10 @@ mod tests {
         }
         assert!(ilike("ÀBC", "àb%", Some('\\')).unwrap() && ilike("straße", "STRAß_", Some('\\')).unwrap());
         assert!(like("a!b", "a!b", None).unwrap() && like("a%", "a!%", Some('!')).unwrap());
-        assert_eq!(like("a", "a\\", Some('\\')).unwrap_err().sqlstate, "22025");
-        assert_eq!(Like::new("abc\\_d%", Some('\\'), false).unwrap().prefix(), "abc_d");
+        assert_eq!(like("ab", "a\\", Some('\\')).unwrap_err().sqlstate, "22025");
+        assert_eq!((like("a", "a\\", Some('\\')), like("x", "a\\", Some('\\'))), (Ok(false), Ok(false)));
+        assert!(like("ca", "c%_\\", Some('\\')).is_err());
+        assert_eq!(Like::new("abc\\_d%", Some('\\'), false).prefix(), "abc_d");
     }
 
     #[test]

@@ -65,6 +65,19 @@ fn invalid(reason: impl std::fmt::Display) -> ValueError {
     ValueError::new("2201B", format!("invalid regular expression: {reason}"))
 }
 
+/// The crate's complaint in PostgreSQL's words, where it has some.
+fn reason(complaint: &str) -> &str {
+    let last = complaint.lines().last().unwrap_or("syntax").trim_start_matches("error: ");
+    match last {
+        "unclosed group" | "unopened group" => "parentheses () not balanced",
+        "repetition operator missing expression" => "quantifier operand invalid",
+        "unclosed character class" => "brackets [] not balanced",
+        "invalid character class range, the start must be <= the end" => "invalid character range",
+        l if l.starts_with("invalid repetition count range") => "invalid repetition count(s)",
+        l => l,
+    }
+}
+
 impl Regexp {
     /// Compiles a pattern with flags; 2201B when it is none or says what cannot be done here.
     pub fn new(pattern: &str, flags: &str) -> Result<Self> {
@@ -99,12 +112,26 @@ impl Regexp {
             .build();
         let regex = regex.map_err(|e| match e {
             regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
-            regex::Error::Syntax(text) => {
-                invalid(text.lines().last().unwrap_or("syntax").trim_start_matches("error: "))
-            }
+            regex::Error::Syntax(text) => invalid(reason(&text)),
             e => invalid(e),
         })?;
         Ok(Self { regex, global: f.global })
+    }
+
+    /// The first match or all of them. Unlike the crate's own iterator, an empty match may follow at the end of another one.
+    fn each<'t>(&self, text: &'t str, global: bool) -> Vec<regex::Captures<'t>> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at <= text.len() && (global || out.is_empty()) {
+            let Some(c) = self.regex.captures_at(text, at) else { break };
+            let Some(m) = c.get(0) else { break };
+            at = m.end();
+            if m.is_empty() {
+                at += text[at..].chars().next().map_or(1, char::len_utf8);
+            }
+            out.push(c);
+        }
+        out
     }
 
     /// `text ~ pattern`
@@ -130,14 +157,14 @@ impl Regexp {
 
     /// `regexp_matches(text, pattern, flags)`: one row a match, all of them only with `g`.
     pub fn matches<'t>(&self, text: &'t str) -> Vec<Vec<Option<&'t str>>> {
-        self.regex.captures_iter(text).take(if self.global { usize::MAX } else { 1 }).map(|c| self.groups(&c)).collect()
+        self.each(text, self.global).iter().map(|c| self.groups(c)).collect()
     }
 
     /// `regexp_replace(text, pattern, replacement, flags)`: `\1`…`\9`, `\&` and `\\` in the replacement.
     pub fn replace(&self, text: &str, replacement: &str) -> Result<String> {
         let mut out = String::with_capacity(text.len());
         let mut from = 0;
-        for c in self.regex.captures_iter(text).take(if self.global { usize::MAX } else { 1 }) {
+        for c in self.each(text, self.global) {
             let Some(whole) = c.get(0) else { continue };
             out.push_str(&text[from..whole.start()]);
             from = whole.end();
@@ -171,8 +198,8 @@ impl Regexp {
     pub fn split<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let mut out = Vec::new();
         let mut from = 0;
-        for m in self.regex.find_iter(text) {
-            if m.is_empty() && (m.start() == from || m.start() >= text.len()) {
+        for m in self.each(text, true).iter().filter_map(|c| c.get(0)) {
+            if m.start() >= text.len() || m.end() <= from {
                 continue;
             }
             out.push(&text[from..m.start()]);
@@ -184,7 +211,7 @@ impl Regexp {
 
     /// `regexp_count(text, pattern)`
     pub fn count(&self, text: &str) -> usize {
-        self.regex.find_iter(text).count()
+        self.each(text, true).len()
     }
 }
 
@@ -200,6 +227,8 @@ fn translate(pattern: &str, flags: Flags) -> Result<String> {
         i += 1;
         let repeats = matches!(c, '*' | '+' | '?') || (c == '{' && chars.get(i).is_some_and(char::is_ascii_digit));
         quantified = match (repeats, quantified, c) {
+            // Nothing repeats an anchor.
+            (false, _, '^' | '$') => 3,
             (false, ..) => 0,
             (true, 0, _) => 1,
             (true, 1, '?') => 2,
