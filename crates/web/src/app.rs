@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -147,7 +147,18 @@ impl<H: Handler> App<H> {
             let time = route.time.unwrap_or(self.limits.request_time);
             let deadline = Deadline::since(started, time);
             let request = Request { head, body: body.into(), id, trace, deadline, peer };
-            self.run(index, &route, time, request, context).await
+            match self.begin(index, &route, request, context) {
+                Ok((in_flight, handled)) => {
+                    let result = within(pin!(handled), time, context, |panic| self.panicked(panic)).await;
+                    result.map(|mut response| {
+                        if response.body().is_stream() {
+                            response.body_mut().in_flight = Some(in_flight);
+                        }
+                        response
+                    })
+                }
+                Err(error) => Err(error),
+            }
         };
         let mut response = outcome.unwrap_or_else(|error| context::with(context, || self.refuse(index, &error, &id)));
 
@@ -167,40 +178,21 @@ impl<H: Handler> App<H> {
         response
     }
 
-    /// Runs the handler within the limits of its route.
-    async fn run(
+    /// Admits a request and calls the handler; what it returns is still to be driven. Not async, so that the request is moved into the
+    /// handler's future once and not carried along beside it.
+    fn begin(
         &self,
         index: usize,
         route: &Route,
-        time: Duration,
         mut request: Request,
         context: Option<Context>,
-    ) -> Result<Response> {
+    ) -> Result<(InFlight, impl Future<Output = Result<Response>> + Send + use<'_, H>)> {
         let in_flight = self.admit(route)?;
         let bytes_max = route.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         request.body.bind(bytes_max, self.limits.body_idle_time)?;
-
-        let mut handled = pin!(async { self.handler.handle(index, request).await });
-        // Most answers are ready at once; the timer is made only if the handler has to wait.
-        let mut timer = pin!(None);
-        let mut response = poll_fn(|cx| {
-            match catch_unwind(AssertUnwindSafe(|| context::with(context, || handled.as_mut().poll(cx)))) {
-                Ok(Poll::Ready(result)) => Poll::Ready(result),
-                Ok(Poll::Pending) => {
-                    if timer.is_none() {
-                        timer.set(Some(tokio::time::sleep(time)));
-                    }
-                    let over = timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
-                    over.map(|()| Err(Error::new(&TIMEOUT, "")))
-                }
-                Err(panic) => Poll::Ready(Err(context::with(context, || self.panicked(&*panic)))),
-            }
-        })
-        .await?;
-        if response.body().is_stream() {
-            response.body_mut().in_flight = Some(in_flight);
-        }
-        Ok(response)
+        let call = AssertUnwindSafe(|| context::with(context, || self.handler.handle(index, request)));
+        let handled = catch_unwind(call).map_err(|panic| context::with(context, || self.panicked(&*panic)))?;
+        Ok((in_flight, handled))
     }
 
     fn admit(&self, route: &Route) -> Result<InFlight> {
@@ -227,6 +219,29 @@ impl<H: Handler> App<H> {
         catch_unwind(AssertUnwindSafe(|| self.handler.present(index, error, id)))
             .unwrap_or_else(|_| problem::response(error, id))
     }
+}
+
+/// Drives a handler's future within its time, on behalf of its request, and turns its panic into an error.
+async fn within<F: Future<Output = Result<Response>>>(
+    mut handled: Pin<&mut F>,
+    time: Duration,
+    context: Option<Context>,
+    panicked: impl Fn(&(dyn Any + Send)) -> Error,
+) -> Result<Response> {
+    // Most answers are ready at once; the timer is made only if the handler has to wait.
+    let mut timer = pin!(None);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| context::with(context, || handled.as_mut().poll(cx)))) {
+        Ok(Poll::Ready(result)) => Poll::Ready(result),
+        Ok(Poll::Pending) => {
+            if timer.is_none() {
+                timer.set(Some(tokio::time::sleep(time)));
+            }
+            let over = timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
+            over.map(|()| Err(Error::new(&TIMEOUT, "")))
+        }
+        Err(panic) => Poll::Ready(Err(context::with(context, || panicked(&*panic)))),
+    })
+    .await
 }
 
 /// The value of a header as text, when it is text.
