@@ -2,8 +2,12 @@
 //! resolves names and overloads with, and whose every entry the SQLite engine registers or has of its own.
 
 mod aggregates;
+mod arrays;
 mod context;
+mod documents;
 mod numbers;
+mod ranges;
+mod strings;
 mod time;
 
 use self::Call::{Function as F, Infix as I, Template as T, Typed as Y};
@@ -27,7 +31,9 @@ pub enum Kind {
 pub enum Call {
     /// A function of this name over the arguments in stored form; ours (registered, `pg_…`) or SQLite's own.
     Function(&'static str),
-    /// Like `Function`, with the first argument's type name (`pg_name`, e.g. `_int4`) appended as a last text argument.
+    /// Like `Function`, with the first argument's type name (`pg_name`, e.g. `_int4`) appended as a last text argument. Where the
+    /// entry ends in `...`, the names of all arguments' types, joined by commas; for missing ones the function guesses from the
+    /// stored form.
     Typed(&'static str),
     /// An infix operator of SQLite that means the same on stored forms.
     Infix(&'static str),
@@ -72,7 +78,16 @@ const fn join<const N: usize>(parts: &[&[Builtin]]) -> [Builtin; N] {
     all
 }
 
-const PARTS: &[&[Builtin]] = &[numbers::TABLE, context::TABLE, time::TABLE, aggregates::TABLE];
+const PARTS: &[&[Builtin]] = &[
+    numbers::TABLE,
+    strings::TABLE,
+    time::TABLE,
+    documents::TABLE,
+    arrays::TABLE,
+    ranges::TABLE,
+    context::TABLE,
+    aggregates::TABLE,
+];
 
 const fn total() -> usize {
     let (mut sum, mut part) = (0, 0);

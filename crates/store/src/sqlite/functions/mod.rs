@@ -4,10 +4,14 @@
 //! slot ([`session::raise`]), so that it reaches the caller with its own SQLSTATE.
 
 mod aggregates;
+mod arrays;
 mod casts;
 mod context;
+mod documents;
 mod numbers;
+mod ranges;
 mod sequences;
+mod strings;
 mod time;
 
 #[cfg(test)]
@@ -69,8 +73,18 @@ const fn join<const N: usize>(parts: &[&[Scalar]]) -> [Scalar; N] {
 
 /// Registers them all.
 pub(super) fn register(db: &Connection) -> rusqlite::Result<()> {
-    for group in [ANY, numbers::FUNCTIONS, context::FUNCTIONS, sequences::FUNCTIONS, casts::FUNCTIONS, time::FUNCTIONS]
-    {
+    for group in [
+        ANY,
+        numbers::FUNCTIONS,
+        strings::FUNCTIONS,
+        time::FUNCTIONS,
+        documents::FUNCTIONS,
+        arrays::FUNCTIONS,
+        ranges::FUNCTIONS,
+        casts::FUNCTIONS,
+        context::FUNCTIONS,
+        sequences::FUNCTIONS,
+    ] {
         for function in group {
             scalar(db, *function)?;
         }
@@ -197,4 +211,28 @@ fn mistyped(wanted: &str, got: Option<ValueRef<'_>>) -> ValueError {
         Some(ValueRef::Blob(_)) => "bytes",
     };
     ValueError::new("42804", format!("a function that takes {wanted} was given {got}"))
+}
+
+/// The type of that name; without one, the widest type of the value's storage class.
+fn type_or_guess(value: ValueRef<'_>, name: Option<&str>) -> Result<values::Type> {
+    match name {
+        Some(name) if !name.is_empty() => casts::type_named(name),
+        _ => Ok(match value {
+            ValueRef::Int(_) => values::Type::Int8,
+            ValueRef::Real(_) => values::Type::Float8,
+            ValueRef::Blob(_) => values::Type::Bytea,
+            ValueRef::Null | ValueRef::Text(_) => values::Type::Text,
+        }),
+    }
+}
+
+/// A value of a type as PostgreSQL prints it; `None` for null.
+fn typed_text(value: ValueRef<'_>, ty: Option<&str>) -> Result<Option<String>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let ty = type_or_guess(value, ty)?;
+    let mut out = String::new();
+    values::write_text_in(&ty, value, &session::values_session(), &mut out);
+    Ok(Some(out))
 }

@@ -292,3 +292,123 @@ fn aggregates_have_postgresqls_types_and_leave_windows_again() {
         assert_eq!(ask(&db, &sql), want, "{aggregate}");
     }
 }
+
+#[test]
+fn strings_and_patterns_answer_as_postgresql_does() {
+    check(&[
+        ("pg_like('Hello', 'H%o')", "1"),
+        ("pg_like('Hello', 'h%')", "0"),
+        ("pg_ilike('HÉLLO', 'hé%')", "1"),
+        ("pg_like('a%b', 'a\\%b')", "1"),
+        ("pg_like('a%b', 'a#%b', '#')", "1"),
+        ("pg_like('a', 'a', 'xy')", "22025: invalid escape string"),
+        ("pg_similar('abc', '(a|b)%')", "1"),
+        ("pg_regexp('foobar', '^f.*r$')", "1"),
+        ("pg_iregexp('FOO', 'fo+')", "1"),
+        ("pg_regexp('a', '(')", "2201B: invalid regular expression: parentheses () not balanced"),
+        ("pg_regexp_match('foobarbequebaz', '(bar)(beque)')", "[\"bar\",\"beque\"]"),
+        ("pg_regexp_replace('foobarbaz', 'b..', 'X', 'g')", "fooXX"),
+        ("pg_regexp_split('a,b;c', '[,;]')", "[\"a\",\"b\",\"c\"]"),
+        ("pg_length('naïve')", "5"),
+        ("pg_octet_length('naïve')", "6"),
+        ("pg_upper('straße')", "STRAßE"),
+        ("pg_substring('Thomas', 2, 3)", "hom"),
+        ("pg_substring('Thomas', -1, 4)", "Th"),
+        ("pg_substring_matching('Thomas', '...$')", "mas"),
+        ("pg_lpad('hi', 5, 'xy')", "xyxhi"),
+        ("pg_btrim('xyxtrimyyx', 'xyz')", "trim"),
+        ("pg_split_part('a,b,c', ',', -1)", "c"),
+        ("pg_concat('a', null, 1, 1, 'text,text,int4,bool')", "a1t"),
+        ("pg_concat('a', 2, 'text')", "a2"),
+        ("pg_concat_ws(',', 'a', null, 'b', 'text,text,text,text')", "a,b"),
+        ("pg_format('Hello %s, %I', 'World', 'a b', 'text,text,text')", "Hello World, \"a b\""),
+        ("pg_text_after(1, 'n=', 'bool')", "n=true"),
+        ("pg_text_before('2024-02-29 10:00:00.500000', '!', 'timestamp')", "2024-02-29 10:00:00.5!"),
+        ("pg_quote_literal('O''Reilly')", "'O''Reilly'"),
+        ("pg_md5('abc')", "900150983cd24fb0d6963f7d28e17f72"),
+        ("pg_encode(pg_sha256(x''), 'hex')", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("pg_decode('//8=', 'base64')", "[ff, ff]"),
+        ("pg_bytes_substring(x'010203', 2, 1)", "[02]"),
+        ("pg_convert_from(x'ff', 'UTF8')", "22021: invalid byte sequence for encoding \"UTF8\""),
+    ]);
+}
+
+#[test]
+fn documents_keep_their_numbers_and_their_order() {
+    check(&[
+        (r#"pg_json_member('{"a": {"b": 1.50}}', 'a')"#, r#"{"b": 1.50}"#),
+        (r#"pg_json_member_text('{"a": "x\ny"}', 'a')"#, "x\ny"),
+        (r#"pg_json_member_text('{"a": null}', 'a')"#, "NULL"),
+        ("pg_json_item('[1, 2]', -1)", "2"),
+        (r#"pg_json_path_text('{"a": [{"b": "c"}]}', '["a","0","b"]')"#, "c"),
+        (r#"pg_jsonb_contains('{"a": 1, "b": [1, 2]}', '{"b": [2]}')"#, "1"),
+        (r#"pg_jsonb_has('{"a": 1}', 'a')"#, "1"),
+        (r#"pg_jsonb_has_any('{"a": 1}', '["x","a"]')"#, "1"),
+        (r#"pg_jsonb_concat('{"a": 1}', '{"b": 2}')"#, r#"{"a": 1, "b": 2}"#),
+        (r#"pg_jsonb_delete_keys('{"a": 1, "b": 2, "c": 3}', '["a","c"]')"#, r#"{"b": 2}"#),
+        (r#"pg_jsonb_set('{"a": 1}', '["a"]', '2')"#, r#"{"a": 2}"#),
+        (r#"pg_jsonb_set('{"a": 1}', '["b"]', '2', 0)"#, r#"{"a": 1}"#),
+        ("pg_json_array_length('{}')", "22023: cannot get array length of a non-array"),
+        ("pg_to_json('1.50', 'numeric')", "1.50"),
+        ("pg_to_jsonb(1, 'bool')", "true"),
+        ("pg_to_jsonb(null, 'int4')", "NULL"),
+        (r#"pg_to_json('["1.50"]', '_numeric')"#, "[1.50]"),
+        ("pg_json_build_object('b', 1, 'a', null, 'text,bool,text,text')", r#"{"b" : true, "a" : null}"#),
+        ("pg_jsonb_build_object('bb', 1, 'a', 2, 'text,int4')", r#"{"a": 2, "bb": 1}"#),
+        ("pg_jsonb_build_object(null, 1, 'text,int4')", "22023: argument 1 cannot be null"),
+        ("pg_json_build_array(1, 'x', null, 'int4,text,text')", r#"[1, "x", null]"#),
+        ("pg_jsonb_object('a', '1', 'b', null)", r#"{"a": 1, "b": null}"#),
+        (r#"pg_jsonb_object_texts('["a","1"]')"#, r#"{"a": "1"}"#),
+        ("pg_jsonb_each('real', 1.5)", "1.5"),
+        (r#"pg_jsonb_each('object', '{"b":1,"a":2}')"#, r#"{"a": 2, "b": 1}"#),
+        ("pg_jsonb_text('text', 'x')", "x"),
+        (r#"pg_json_parts('[1.50, {"a": 1}]')"#, r#"["1.50","{\"a\": 1}"]"#),
+        (r#"pg_json_parts('{"a": 1e400}')"#, r#"{"a":"1e400"}"#),
+    ]);
+}
+
+#[test]
+fn arrays_and_ranges_answer_as_postgresql_does() {
+    check(&[
+        ("pg_array_contains('[1,2,3]', '[3,1]', '_int4')", "1"),
+        (r#"pg_array_contains('["1.5"]', '["1.50"]', '_numeric')"#, "1"),
+        ("pg_array_overlaps('[1,2]', '[3]', '_int4')", "0"),
+        ("pg_array_append(null, 1)", "[1]"),
+        ("pg_array_concat('[1]', null)", "[1]"),
+        ("pg_array_concat(null, null)", "NULL"),
+        ("pg_array_remove('[1,2,1]', 1, '_int4')", "[2]"),
+        ("pg_array_replace('[1,2]', 2, 3, '_int4')", "[1,3]"),
+        (r#"pg_array_position('["a","b"]', 'b', '_text')"#, "2"),
+        ("pg_array_position_from('[1,2,1]', 1, 2, '_int4')", "3"),
+        ("pg_array_positions('[1,2,1]', 1, '_int4')", "[1,3]"),
+        ("pg_array_to_string('[1,null,2]', ',', '_int4')", "1,2"),
+        ("pg_array_to_string('[1,null,2]', ',', '*', '_int4')", "1,*,2"),
+        ("pg_string_to_array('a,b,', ',')", r#"["a","b",""]"#),
+        ("pg_array_length('[]', 1)", "NULL"),
+        ("pg_array_upper('[5,6]', 1)", "2"),
+        ("pg_cardinality('[[1,2],[3,4]]')", "4"),
+        ("pg_array_subscript('[10,20]', 2, '_int4')", "20"),
+        ("pg_array_slice('[1,2,3]', 2, null)", "[2,3]"),
+        ("pg_trim_array('[1,2,3]', 2)", "[1]"),
+        ("pg_array_fill(7, '[2,2]')", "[[7,7],[7,7]]"),
+        ("pg_range_make(1, 5, '[]', 'int4range')", "[1,6)"),
+        (
+            "pg_range_make(5, 1, 'int4range')",
+            "22000: range lower bound must be less than or equal to range upper bound",
+        ),
+        ("pg_range_make(null, '2.5', '()', 'numrange')", "(,2.5)"),
+        ("pg_range_has('[1,6)', 5, 'int4range')", "1"),
+        ("pg_range_overlaps('[1,6)', '[6,8)', 'int4range')", "0"),
+        ("pg_range_adjacent('[1,6)', '[6,8)', 'int4range')", "1"),
+        ("pg_range_union('[1,6)', '[6,8)', 'int4range')", "[1,8)"),
+        (
+            "pg_range_difference('[1,6)', '[2,3)', 'int4range')",
+            "22000: result of range difference would not be contiguous",
+        ),
+        ("pg_range_upper('[1,6)', 'int4range')", "6"),
+        ("pg_range_lower('empty', 'int4range')", "NULL"),
+        ("pg_range_lower_inc('[1,6)')", "1"),
+        ("pg_range_upper_inf('[1,)')", "1"),
+        ("pg_range_isempty('empty')", "1"),
+    ]);
+}
