@@ -7,16 +7,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use sql::ast::{BinaryOp, Expr, FromItem, GroupItem, LikeKind, Name, OrderBy, Over, Quantity, SelectItem, TypeName, Window as SqlWindow};
+use sql::ast::{
+    BinaryOp, Expr, FromItem, GroupItem, LikeKind, Name, OrderBy, Over, Quantity, SelectItem, TypeName,
+    Window as SqlWindow,
+};
 use store::catalog::{Catalog, Relation};
 use store::translate::{Guard, Translator};
 use store::{Engine, Param};
 use values::{Type, Value};
 
-use crate::plan::{Child, Condition, Field, Level, Order, Selected, Source};
 use crate::failure::Failure;
+use crate::plan::{Child, Condition, Field, Level, Order, Selected, Source};
 use crate::request::{
-    Aggregate, Arrow, Comparison, Containment, Filter, FtsKind, IsValue, JsonKey, JsonStep, LogicOp, Op, Quantifier, like_pattern,
+    Aggregate, Arrow, Comparison, Containment, Filter, FtsKind, IsValue, JsonKey, JsonStep, LogicOp, Op, Quantifier,
+    like_pattern,
 };
 use crate::tree;
 
@@ -109,7 +113,11 @@ impl Params {
     /// A name for a relation that no other of the statement has; the relation's own where it is the first, for messages that name it.
     pub(crate) fn alias(&mut self, relation: &Relation) -> Name {
         self.aliases += 1;
-        if self.aliases == 1 { relation.name.name.clone() } else { Name::from(format!("{}_{}", relation.name.name, self.aliases)) }
+        if self.aliases == 1 {
+            relation.name.name.clone()
+        } else {
+            Name::from(format!("{}_{}", relation.name.name, self.aliases))
+        }
     }
 }
 
@@ -142,7 +150,8 @@ impl Compiler<'_> {
             group_by.extend(link_columns.iter().cloned());
         }
         let order = self.order(level, &alias, &mut params)?;
-        let windowed = parent.is_some_and(|child| !child.to_one()) && (level.window.limit.is_some() || level.window.offset > 0);
+        let windowed =
+            parent.is_some_and(|child| !child.to_one()) && (level.window.limit.is_some() || level.window.offset > 0);
         let mut types = types;
         types.extend(link_columns.iter().map(|_| Type::Unknown));
         let mut select = tree::select(Vec::new(), std::mem::take(&mut from), tree::all(conditions));
@@ -188,7 +197,11 @@ impl Compiler<'_> {
         })
     }
 
-    pub(crate) fn children_of(&self, level: &Level, child_keys: Vec<Range<usize>>) -> Result<Vec<CompiledChild>, Failure> {
+    pub(crate) fn children_of(
+        &self,
+        level: &Level,
+        child_keys: Vec<Range<usize>>,
+    ) -> Result<Vec<CompiledChild>, Failure> {
         let mut children = Vec::with_capacity(level.children.len());
         for (child, keys) in level.children.iter().zip(child_keys) {
             if !child.visible {
@@ -220,7 +233,12 @@ impl Compiler<'_> {
     }
 
     /// Statement text, and the types of its columns as far as the engine tells beforehand.
-    pub(crate) fn text(&self, query: &sql::ast::Query, params: &Params, types: Vec<Type>) -> Result<(Arc<str>, Vec<Type>), Failure> {
+    pub(crate) fn text(
+        &self,
+        query: &sql::ast::Query,
+        params: &Params,
+        types: Vec<Type>,
+    ) -> Result<(Arc<str>, Vec<Type>), Failure> {
         match self.engine {
             Engine::Postgres => Ok((Arc::from(query.to_string()), types)),
             Engine::Sqlite => {
@@ -404,7 +422,13 @@ impl Compiler<'_> {
     fn presentable(&self, expr: Expr, ty: Type) -> (Expr, Type) {
         fn foreign(ty: &Type) -> bool {
             match ty {
-                Type::Other(_) | Type::TsVector | Type::TsQuery | Type::Inet | Type::Cidr | Type::MacAddr | Type::Record => true,
+                Type::Other(_)
+                | Type::TsVector
+                | Type::TsQuery
+                | Type::Inet
+                | Type::Cidr
+                | Type::MacAddr
+                | Type::Record => true,
                 Type::Array(element) => foreign(element) || matches!(&**element, Type::Enum(_)),
                 _ => false,
             }
@@ -418,7 +442,13 @@ impl Compiler<'_> {
         if foreign(&ty) { (tree::function("to_json", [expr]), Type::Json) } else { (expr, ty) }
     }
 
-    fn selected(&self, level: &Level, alias: &Name, selected: &Selected, params: &mut Params) -> Result<(Expr, Type), Failure> {
+    fn selected(
+        &self,
+        level: &Level,
+        alias: &Name,
+        selected: &Selected,
+        params: &mut Params,
+    ) -> Result<(Expr, Type), Failure> {
         let (mut expr, mut ty) = match &selected.source {
             Source::CountAll => (tree::count_all(), Type::Int8),
             Source::Column { name, path } => self.reference(&level.relation, alias, name, path, params),
@@ -448,7 +478,8 @@ impl Compiler<'_> {
             _ => return Err(unknown()),
         };
         let known = Type::named(name).unwrap_or_else(|| {
-            store::translate::resolve_type(self.catalog, self.path, &ty).map_or(Type::Other(Arc::from(name)), |(ty, _)| ty)
+            store::translate::resolve_type(self.catalog, self.path, &ty)
+                .map_or(Type::Other(Arc::from(name)), |(ty, _)| ty)
         });
         Ok((tree::cast(expr, ty), known))
     }
@@ -502,7 +533,13 @@ impl Compiler<'_> {
         Ok(out)
     }
 
-    fn condition(&self, level: &Level, alias: &Name, condition: &Condition, params: &mut Params) -> Result<Expr, Failure> {
+    fn condition(
+        &self,
+        level: &Level,
+        alias: &Name,
+        condition: &Condition,
+        params: &mut Params,
+    ) -> Result<Expr, Failure> {
         match condition {
             Condition::Filter(filter) => self.filter(&level.relation, alias, filter, params),
             Condition::Exists { child, exists } => {
@@ -510,8 +547,11 @@ impl Compiler<'_> {
                 Ok(if *exists { found } else { tree::not(found) })
             }
             Condition::Group { op, negated, children } => {
-                let parts =
-                    children.iter().map(|child| self.condition(level, alias, child, params)).collect::<Result<Vec<_>, _>>()?;
+                let parts = children.iter().map(|child| self.condition(level, alias, child, params)).collect::<Result<
+                    Vec<_>,
+                    _,
+                >>(
+                )?;
                 let joined = match op {
                     LogicOp::And => tree::all(parts),
                     LogicOp::Or => tree::any(parts),
@@ -559,7 +599,13 @@ impl Compiler<'_> {
         Ok(out)
     }
 
-    pub(crate) fn filter(&self, relation: &Relation, alias: &Name, filter: &Filter, params: &mut Params) -> Result<Expr, Failure> {
+    pub(crate) fn filter(
+        &self,
+        relation: &Relation,
+        alias: &Name,
+        filter: &Filter,
+        params: &mut Params,
+    ) -> Result<Expr, Failure> {
         let (field, ty) = self.reference(relation, alias, &filter.field.name, &filter.field.json_path, params);
         let expr = match &filter.op {
             Op::Compare { op, quantified: None, value } => compare(field, &ty, *op, value, params),
@@ -567,9 +613,14 @@ impl Compiler<'_> {
                 let text = matches!(op, Comparison::Like | Comparison::Ilike | Comparison::Match | Comparison::Imatch);
                 let element = if text { Type::Text } else { ty.unmodified() };
                 let pattern = |text: &str| {
-                    if matches!(op, Comparison::Like | Comparison::Ilike) { like_pattern(text) } else { text.to_owned() }
+                    if matches!(op, Comparison::Like | Comparison::Ilike) {
+                        like_pattern(text)
+                    } else {
+                        text.to_owned()
+                    }
                 };
-                let all_present = quantified.elements.as_ref().and_then(|list| list.iter().cloned().collect::<Option<Vec<String>>>());
+                let all_present =
+                    quantified.elements.as_ref().and_then(|list| list.iter().cloned().collect::<Option<Vec<String>>>());
                 let list = match all_present {
                     Some(list) => {
                         let list = list.iter().map(|text| pattern(text)).collect();
@@ -594,7 +645,12 @@ impl Compiler<'_> {
                     Type::Other(_) | Type::Unknown => param,
                     ty => tree::cast(param, tree::type_name(&ty.array_of())),
                 };
-                Expr::Quantified { left: Box::new(field), op: BinaryOp::Eq, all: false, right: Quantity::Array(Box::new(list)) }
+                Expr::Quantified {
+                    left: Box::new(field),
+                    op: BinaryOp::Eq,
+                    all: false,
+                    right: Quantity::Array(Box::new(list)),
+                }
             }
             Op::Is(value) => match value {
                 IsValue::Null => Expr::IsNull { expr: Box::new(field), negated: false },
@@ -613,18 +669,28 @@ impl Compiler<'_> {
         Ok(if filter.negated { tree::not(expr) } else { expr })
     }
 
-    fn full_text(&self, field: Expr, ty: &Type, kind: FtsKind, language: Option<&str>, query: &str, params: &mut Params) -> Expr {
+    fn full_text(
+        &self,
+        field: Expr,
+        ty: &Type,
+        kind: FtsKind,
+        language: Option<&str>,
+        query: &str,
+        params: &mut Params,
+    ) -> Expr {
         let function = match kind {
             FtsKind::Raw => "to_tsquery",
             FtsKind::Plain => "plainto_tsquery",
             FtsKind::Phrase => "phraseto_tsquery",
             FtsKind::Websearch => "websearch_to_tsquery",
         };
-        let mut config = |params: &mut Params| {
+        let config = |params: &mut Params| {
             language.map(|language| {
                 let param = params.text(&Type::Text, language);
                 match self.engine {
-                    Engine::Postgres => tree::cast(tree::cast(param, TypeName::plain("text")), TypeName::plain("regconfig")),
+                    Engine::Postgres => {
+                        tree::cast(tree::cast(param, TypeName::plain("text")), TypeName::plain("regconfig"))
+                    }
                     Engine::Sqlite => param,
                 }
             })
@@ -680,7 +746,8 @@ pub(crate) fn fields(level: &Level) -> Vec<OutField> {
             Field::Child(index) => {
                 let child = &level.children[*index];
                 let empty = child.spread && fields(&child.level).is_empty();
-                (child.visible && !empty).then(|| OutField { key: Arc::from(child.name.as_str()), value: Field::Child(*index) })
+                (child.visible && !empty)
+                    .then(|| OutField { key: Arc::from(child.name.as_str()), value: Field::Child(*index) })
             }
         })
         .collect()

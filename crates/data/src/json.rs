@@ -1,7 +1,7 @@
 //! What the presenter needs of JSON: finished texts of ours, taken apart without building values.
 
 /// The values of an object's members, in order. The text is one of ours, so it is well formed and without blanks between members.
-pub fn members(object: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn members(object: &[u8]) -> Vec<&[u8]> {
     let mut out = Vec::new();
     let mut at = 1;
     while at < object.len() && object[at] != b'}' {
@@ -61,7 +61,7 @@ fn skip_value(text: &[u8], at: usize) -> usize {
 }
 
 /// Drops every member whose value is null, at every depth, as `json_strip_nulls` does.
-pub fn strip_nulls(text: &[u8]) -> Vec<u8> {
+pub(crate) fn strip_nulls(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     // For each open bracket: whether something was written inside.

@@ -130,7 +130,8 @@ impl Relationships {
         let mut edges = Vec::new();
         for relation in catalog.relations.values().filter(|relation| relation.view.is_none()) {
             for fk in &relation.foreign_keys {
-                let unique = relation.primary_key.iter().chain(&relation.uniques).any(|key| same_set(&key.columns, &fk.columns));
+                let unique =
+                    relation.primary_key.iter().chain(&relation.uniques).any(|key| same_set(&key.columns, &fk.columns));
                 for (from, from_columns) in carriers(&relation.name, &fk.columns) {
                     for (to, to_columns) in carriers(&fk.target, &fk.target_columns) {
                         edges.push(Edge {
@@ -243,8 +244,7 @@ impl Relationships {
                     by_name
                         || (candidate.junction.is_none()
                             && !is_view(catalog, &candidate.target)
-                            && (*candidate.constraint == *target
-                                && !(candidate.is_self && !many_to_one)
+                            && (*candidate.constraint == *target && !(candidate.is_self && !many_to_one)
                                 || (many_to_one && matches!(candidate.columns.as_slice(), [one] if **one == *target))))
                 }
                 Some(hint) => by_name && hinted(candidate, hint),
@@ -278,10 +278,9 @@ fn hinted(candidate: &Relationship, hint: &str) -> bool {
 
 /// Does the foreign key leave the origin (so that a one-to-one is the to-one side by key).
 fn is_forward(candidate: &Relationship, catalog: &Catalog) -> bool {
-    catalog
-        .relations
-        .get(&candidate.origin)
-        .is_some_and(|relation| relation.foreign_keys.iter().any(|fk| fk.name == candidate.constraint && fk.columns == candidate.columns))
+    catalog.relations.get(&candidate.origin).is_some_and(|relation| {
+        relation.foreign_keys.iter().any(|fk| fk.name == candidate.constraint && fk.columns == candidate.columns)
+    })
 }
 
 fn is_view(catalog: &Catalog, name: &QName) -> bool {

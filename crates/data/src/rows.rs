@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use store::{Connection, Param, Row};
-use values::{Type, Value};
+use values::Value;
 
 use crate::compile::{Compiled, CompiledChild};
 use crate::failure::Failure;
@@ -203,7 +203,8 @@ impl<'c> Collector<'c> {
                         key.push(row.value(column, ty)?);
                     }
                     let number = if key.iter().any(Value::is_null) { NO_KEY } else { self.keys[child].number(&key) };
-                    let child = u16::try_from(child).map_err(|_| store::Error::Internal("too many embeds".to_owned()))?;
+                    let child =
+                        u16::try_from(child).map_err(|_| store::Error::Internal("too many embeds".to_owned()))?;
                     rows.holes.push(Hole { at: offset(rows.bytes.len())?, child, key: number });
                 }
             }
@@ -224,6 +225,11 @@ impl<'c> Collector<'c> {
         Ok(())
     }
 
+    /// The rows taken, of a level without embeds.
+    pub fn alone(self) -> Rows {
+        self.rows
+    }
+
     /// Fetches the embeds of all rows taken.
     pub fn finish(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
         for (child, keys) in self.level.children.iter().zip(&self.keys) {
@@ -235,7 +241,10 @@ impl<'c> Collector<'c> {
 }
 
 fn offset(at: usize) -> store::Result<u32> {
-    u32::try_from(at).ok().filter(|at| *at < u32::MAX).ok_or_else(|| store::Error::sql("54000", "the answer is larger than 4 GiB"))
+    u32::try_from(at)
+        .ok()
+        .filter(|at| *at < u32::MAX)
+        .ok_or_else(|| store::Error::sql("54000", "the answer is larger than 4 GiB"))
 }
 
 /// Runs a compiled read.
@@ -437,7 +446,9 @@ fn lifted_keys(level: &Compiled, out: &mut Vec<std::sync::Arc<str>>) {
 /// A field of a record in PostgreSQL's text form: quoted when it is empty or holds what would confuse a reader.
 fn csv_field(text: &str, out: &mut Vec<u8>) {
     let plain = !text.is_empty()
-        && text.bytes().all(|byte| !matches!(byte, b'"' | b'\\' | b'(' | b')' | b',') && !byte.is_ascii_whitespace() && byte != 0x0b);
+        && text.bytes().all(|byte| {
+            !matches!(byte, b'"' | b'\\' | b'(' | b')' | b',') && !byte.is_ascii_whitespace() && byte != 0x0b
+        });
     if plain {
         out.extend_from_slice(text.as_bytes());
         return;
@@ -450,9 +461,4 @@ fn csv_field(text: &str, out: &mut Vec<u8>) {
         out.push(byte);
     }
     out.push(b'"');
-}
-
-/// The type of a column for reading its value.
-pub fn type_at(level: &Compiled, column: usize) -> &Type {
-    level.types.get(column).unwrap_or(&Type::Unknown)
 }

@@ -1,8 +1,8 @@
 //! Small words for building SQL trees.
 
 use sql::ast::{
-    BinaryOp, Expr, FromItem, FunctionCall, Literal, Name, ObjectName, OrderBy, Query, QueryBody, Select, SelectItem, TableAlias,
-    TypeName,
+    BinaryOp, Expr, FromItem, FunctionCall, Literal, Name, ObjectName, OrderBy, Query, QueryBody, Select, SelectItem,
+    TableAlias, TypeName,
 };
 use store::catalog::QName;
 use values::Type;

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use sql::ast::{
-    Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name, OnConflict, SelectItem,
-    TableAlias, TableFunction, TypeName, Update,
+    Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name,
+    OnConflict, SelectItem, TableAlias, TableFunction, TypeName, Update,
 };
 use store::catalog::{Catalog, Column, Function, Privilege, QName, Relation};
 use store::translate::{Access, Guard, Translator};
@@ -26,7 +26,7 @@ use policy::RoleGuard;
 
 /// What an insert does when a row is there already.
 #[derive(Clone, Debug)]
-pub struct Upsert {
+pub(crate) struct Upsert {
     /// Update it or leave it.
     pub resolution: Resolution,
     /// The columns that tell.
@@ -35,7 +35,7 @@ pub struct Upsert {
 
 /// A write, ready to run as a transaction function (any number of times).
 #[derive(Debug)]
-pub struct Write {
+pub(crate) struct Write {
     relation: QName,
     steps: Steps,
     /// How the returned rows are read, if any are wanted.
@@ -85,7 +85,7 @@ struct Shape {
 
 /// What a write did.
 #[derive(Debug, Default)]
-pub struct Written {
+pub(crate) struct Written {
     /// Rows touched.
     pub affected: u64,
     /// Rows that are new.
@@ -97,7 +97,7 @@ pub struct Written {
 }
 
 /// Everything a write is compiled from.
-pub struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     /// Statement compiler for the caller.
     pub compiler: &'a Compiler<'a>,
     /// The caller's guard (on PostgreSQL the server guards).
@@ -127,19 +127,33 @@ impl Writer<'_> {
     }
 
     /// The returning clause: the columns of the plan, then the key, then the mark of new rows.
-    fn returning(&self, alias: &Name, params: &mut Params, fresh: bool) -> Result<(Vec<SelectItem>, Option<Returning>), Failure> {
+    fn returning(
+        &self,
+        alias: &Name,
+        params: &mut Params,
+        fresh: bool,
+    ) -> Result<(Vec<SelectItem>, Option<Returning>), Failure> {
         if !self.reads() {
             return Ok((Vec::new(), None));
         }
         let form = self.form.unwrap_or(Form::Json);
-        let mut columns = if self.form.is_some() { self.compiler.columns(self.plan, alias, params)? } else { Columns::default() };
+        let mut columns =
+            if self.form.is_some() { self.compiler.columns(self.plan, alias, params)? } else { Columns::default() };
         let mut sort = Vec::new();
         if self.form.is_some() {
             for order in &self.plan.order {
                 let Order::Own(term) = order else {
-                    return Err(ApiError::not_implemented("ordering the rows of a write by an embedded resource").into());
+                    return Err(
+                        ApiError::not_implemented("ordering the rows of a write by an embedded resource").into()
+                    );
                 };
-                let (expr, ty) = self.compiler.reference(&self.plan.relation, alias, &term.field.name, &term.field.json_path, params);
+                let (expr, ty) = self.compiler.reference(
+                    &self.plan.relation,
+                    alias,
+                    &term.field.name,
+                    &term.field.json_path,
+                    params,
+                );
                 sort.push((columns.items.len(), term.descending(), term.nulls_first()));
                 columns.items.push(tree::item(expr));
                 columns.types.push(ty);
@@ -151,7 +165,11 @@ impl Writer<'_> {
         {
             for name in &key.columns {
                 let expr = tree::column(alias, name);
-                let expr = if self.compiler.engine == Engine::Postgres { tree::cast(expr, TypeName::plain("text")) } else { expr };
+                let expr = if self.compiler.engine == Engine::Postgres {
+                    tree::cast(expr, TypeName::plain("text"))
+                } else {
+                    expr
+                };
                 let ty = self.relation.column(name).map_or(Type::Text, |column| column.ty.clone());
                 columns.items.push(tree::item(expr));
                 columns.types.push(if self.compiler.engine == Engine::Postgres { Type::Text } else { ty });
@@ -185,7 +203,12 @@ impl Writer<'_> {
     // ------------------------------------------------------------------------------------------------ insert
 
     /// An insert of the payload's rows.
-    pub fn insert(&self, payload: &Payload, missing: Missing, upsert: Option<&Upsert>) -> Result<Write, Failure> {
+    pub(crate) fn insert(
+        &self,
+        payload: &Payload,
+        missing: Missing,
+        upsert: Option<&Upsert>,
+    ) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
         match self.compiler.engine {
             Engine::Postgres => self.insert_postgres(payload, &columns, missing, upsert),
@@ -199,7 +222,9 @@ impl Writer<'_> {
             .columns()
             .iter()
             .map(|name| {
-                self.relation.column(name).ok_or_else(|| Failure::from(ApiError::no_column(name, &self.relation.name.name)))
+                self.relation
+                    .column(name)
+                    .ok_or_else(|| Failure::from(ApiError::no_column(name, &self.relation.name.name)))
             })
             .collect()
     }
@@ -303,7 +328,8 @@ impl Writer<'_> {
         missing: Missing,
         upsert: Option<&Upsert>,
     ) -> Result<Write, Failure> {
-        let merge = upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates) && !columns.is_empty();
+        let merge =
+            upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates) && !columns.is_empty();
         let mut shapes = Vec::new();
         let mut rows = Vec::with_capacity(payload.rows());
         let mut returned = None;
@@ -327,7 +353,12 @@ impl Writer<'_> {
         Ok(self.finish(Steps::Rows { rows, shapes, table, merge }, returned))
     }
 
-    fn shape(&self, given: &[&Column], upsert: Option<&Upsert>, merge: bool) -> Result<(Shape, Option<Returning>), Failure> {
+    fn shape(
+        &self,
+        given: &[&Column],
+        upsert: Option<&Upsert>,
+        merge: bool,
+    ) -> Result<(Shape, Option<Returning>), Failure> {
         let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
         let checks = self.guard.insert_checks(self.relation, self.reads() || upsert.is_some());
@@ -335,8 +366,10 @@ impl Writer<'_> {
             None
         } else {
             let proposed = self.translator(&types).propose(self.relation, &names, &checks)?;
-            let stored: Vec<Type> =
-                proposed.columns[..proposed.columns.len() - checks.len()].iter().map(|column| column.ty.clone()).collect();
+            let stored: Vec<Type> = proposed.columns[..proposed.columns.len() - checks.len()]
+                .iter()
+                .map(|column| column.ty.clone())
+                .collect();
             Some((Arc::from(proposed.sql), stored, checks.len()))
         };
         // A proposed row comes back whole, defaults filled in, and is inserted as it is.
@@ -347,8 +380,9 @@ impl Writer<'_> {
         let row: Vec<Expr> = inserted.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
         let (items, returning) = self.returning(&alias, &mut params, merge)?;
         // Identity columns that the proposal has filled from their sequence may be given then.
-        let overriding = (propose.is_some() && !given.iter().any(|column| column.identity == Some(store::catalog::Identity::Always)))
-            .then_some(true);
+        let overriding = (propose.is_some()
+            && !given.iter().any(|column| column.identity == Some(store::catalog::Identity::Always)))
+        .then_some(true);
         let on_conflict = match upsert {
             Some(upsert) if !merge => Some(self.conflict(upsert, given)),
             _ => None,
@@ -370,7 +404,8 @@ impl Writer<'_> {
         self.check_insert(given)?;
         let proposed = Proposed(self.guard);
         let guard: &dyn Guard = if propose.is_some() { &proposed } else { self.guard };
-        let insert = Translator::new(self.compiler.catalog, guard, self.compiler.path, &params.types).insert(&insert)?;
+        let insert =
+            Translator::new(self.compiler.catalog, guard, self.compiler.path, &params.types).insert(&insert)?;
         let returning = returning.map(|mut returning| {
             returning.level.types = insert.columns.iter().map(|column| column.ty.clone()).collect();
             returning
@@ -413,7 +448,9 @@ impl Writer<'_> {
             .map(|(column, value)| Assignment::Column { column: column.name.clone(), value: value.clone() })
             .collect();
         let filter = tree::all(
-            key.iter().map(|place| tree::equal(tree::column(&alias, &given[*place].name), values[*place].clone())).collect(),
+            key.iter()
+                .map(|place| tree::equal(tree::column(&alias, &given[*place].name), values[*place].clone()))
+                .collect(),
         );
         let (items, _) = self.returning(&alias, &mut params, true)?;
         let update = Update {
@@ -443,7 +480,7 @@ impl Writer<'_> {
     // ------------------------------------------------------------------------------------------------ update, delete
 
     /// An update of the rows that meet the plan's conditions.
-    pub fn update(&self, payload: &Payload) -> Result<Write, Failure> {
+    pub(crate) fn update(&self, payload: &Payload) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
         let mut params = Params::default();
         let alias = params.alias(self.relation);
@@ -460,7 +497,10 @@ impl Writer<'_> {
                 let record = Name::from("payload");
                 from.push(recordset(body, &record, &columns));
                 for column in &columns {
-                    set.push(Assignment::Column { column: column.name.clone(), value: tree::column(&record, &column.name) });
+                    set.push(Assignment::Column {
+                        column: column.name.clone(),
+                        value: tree::column(&record, &column.name),
+                    });
                 }
             }
             Engine::Sqlite => {
@@ -473,8 +513,16 @@ impl Writer<'_> {
         let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
         let (items, returning) = self.returning(&alias, &mut params, false)?;
         let reads = self.reads() || filter.is_some();
-        let update =
-            Update { with: None, table: self.target(), only: false, alias: Some(alias), set, from, filter, returning: items };
+        let update = Update {
+            with: None,
+            table: self.target(),
+            only: false,
+            alias: Some(alias),
+            set,
+            from,
+            filter,
+            returning: items,
+        };
         match self.compiler.engine {
             Engine::Postgres => {
                 let text = Arc::from(sql::ast::Statement::Update(Box::new(update)).to_string());
@@ -497,13 +545,20 @@ impl Writer<'_> {
     }
 
     /// A delete of the rows that meet the plan's conditions.
-    pub fn delete(&self) -> Result<Write, Failure> {
+    pub(crate) fn delete(&self) -> Result<Write, Failure> {
         let mut params = Params::default();
         let alias = params.alias(self.relation);
         let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
         let (items, returning) = self.returning(&alias, &mut params, false)?;
-        let delete =
-            Delete { with: None, table: self.target(), only: false, alias: Some(alias), using: Vec::new(), filter, returning: items };
+        let delete = Delete {
+            with: None,
+            table: self.target(),
+            only: false,
+            alias: Some(alias),
+            using: Vec::new(),
+            filter,
+            returning: items,
+        };
         let (text, returning) = match self.compiler.engine {
             Engine::Postgres => (Arc::from(sql::ast::Statement::Delete(Box::new(delete)).to_string()), returning),
             Engine::Sqlite => {
@@ -526,7 +581,12 @@ impl Guard for Proposed<'_> {
     fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
         self.0.visible(catalog, relation)
     }
-    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>, SqlError> {
+    fn touchable(
+        &self,
+        catalog: &Catalog,
+        relation: &Relation,
+        privilege: Privilege,
+    ) -> Result<Option<Arc<Expr>>, SqlError> {
         self.0.touchable(catalog, relation, privilege)
     }
     fn execute(&self, function: &Function) -> Result<(), SqlError> {
@@ -536,7 +596,12 @@ impl Guard for Proposed<'_> {
 
 impl Compiler<'_> {
     /// How the rows that a write returns become output: like a root, but their statement is the write itself.
-    pub(crate) fn representation(&self, plan: &Level, columns: &Columns, sort: Vec<(usize, bool, bool)>) -> Result<Compiled, Failure> {
+    pub(crate) fn representation(
+        &self,
+        plan: &Level,
+        columns: &Columns,
+        sort: Vec<(usize, bool, bool)>,
+    ) -> Result<Compiled, Failure> {
         let wanted = !columns.child_keys.is_empty() || !columns.types.is_empty();
         let children = if wanted && columns.child_keys.len() == plan.children.len() {
             self.children_of(plan, columns.child_keys.clone())?
@@ -626,7 +691,7 @@ fn json_of(payload: &Payload, places: &[usize], rows: &[usize]) -> String {
 fn cell_param(cell: Cell<'_>, ty: &Type) -> Result<Param, Failure> {
     Ok(match cell {
         Cell::Absent | Cell::Null => Param::Null,
-        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json(ty, raw.as_bytes()).map_err(store::Error::from)?),
+        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json(ty, raw).map_err(store::Error::from)?),
         Cell::Text(text) => Param::Value(ty.clone(), values::input(ty, text).map_err(store::Error::from)?),
     })
 }
@@ -635,12 +700,12 @@ fn cell_param(cell: Cell<'_>, ty: &Type) -> Result<Param, Failure> {
 
 impl Write {
     /// How the returned rows are presented.
-    pub fn level(&self) -> Option<&Compiled> {
+    pub(crate) fn level(&self) -> Option<&Compiled> {
         self.returning.as_ref().map(|returning| &returning.level)
     }
 
     /// Runs the write.
-    pub fn run(&self, tx: &mut Tx<'_>) -> Result<Written, Failure> {
+    pub(crate) fn run(&self, tx: &mut Tx<'_>) -> Result<Written, Failure> {
         let mut written = Written::default();
         let mut collector = self.returning.as_ref().map(|returning| Taken::new(returning));
         match &self.steps {
@@ -730,9 +795,7 @@ impl Write {
         let mut seen: HashSet<String> = HashSet::new();
         for ((shape, params), proposed) in rows.iter().zip(proposed) {
             let shape = &shapes[*shape];
-            if merge
-                && let Some((text, key, checks)) = &shape.find
-            {
+            if merge && let Some((text, key, checks)) = &shape.find {
                 let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
                 if !seen.insert(format!("{key:?}")) {
                     return Err(store::Error::from(
@@ -822,7 +885,12 @@ fn propose(
 }
 
 /// The place of the first check that some row fails.
-fn first_violation(conn: &mut dyn Connection, text: &str, params: &[Param], checks: usize) -> Result<Option<usize>, Failure> {
+fn first_violation(
+    conn: &mut dyn Connection,
+    text: &str,
+    params: &[Param],
+    checks: usize,
+) -> Result<Option<usize>, Failure> {
     let mut failed = None;
     conn.query(text, params, &mut |row| {
         for check in 0..checks {
@@ -849,7 +917,12 @@ struct Taken<'w> {
 
 impl<'w> Taken<'w> {
     fn new(returning: &'w Returning) -> Self {
-        Self { returning, collector: Collector::root(&returning.level, returning.form), key: Vec::new(), sort: Vec::new() }
+        Self {
+            returning,
+            collector: Collector::root(&returning.level, returning.form),
+            key: Vec::new(),
+            sort: Vec::new(),
+        }
     }
 
     fn row(&mut self, row: &dyn store::Row, fresh: &mut u64) -> store::Result<()> {
@@ -895,8 +968,20 @@ fn compare_keys(a: &[Value], b: &[Value], level: &Compiled) -> std::cmp::Orderin
     for ((x, y), (column, descending, nulls_first)) in a.iter().zip(b).zip(&level.sort) {
         let found = match (x.is_null(), y.is_null()) {
             (true, true) => Ordering::Equal,
-            (true, false) => if *nulls_first { Ordering::Less } else { Ordering::Greater },
-            (false, true) => if *nulls_first { Ordering::Greater } else { Ordering::Less },
+            (true, false) => {
+                if *nulls_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+            (false, true) => {
+                if *nulls_first {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
             (false, false) => {
                 let found = values::compare(&level.types[*column], x.as_ref(), y.as_ref());
                 if *descending { found.reverse() } else { found }

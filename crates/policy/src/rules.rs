@@ -28,7 +28,12 @@ fn applicable<'r>(
 }
 
 /// One condition out of all that apply: any permissive and every restrictive. `None` means every row passes.
-pub(crate) fn combined(relation: &Relation, roles: &BTreeSet<Name>, command: PolicyCommand, side: Side) -> Option<Arc<Expr>> {
+pub(crate) fn combined(
+    relation: &Relation,
+    roles: &BTreeSet<Name>,
+    command: PolicyCommand,
+    side: Side,
+) -> Option<Arc<Expr>> {
     let mut permissive: Option<Expr> = None;
     let mut restrictive: Option<Expr> = None;
     let mut open = false;

@@ -7,9 +7,7 @@ use store::catalog::{Catalog, Relation};
 use super::{Child, Condition, Field, Level, Order, Selected, Source, nearest};
 use crate::relationships::{Relationship, Relationships};
 use crate::request::ApiError;
-use crate::request::{
-    ApiRequest, At, ColumnItem, Embed, Filter, Join, Logic, OrderTerm, Query, SelectItem, Window,
-};
+use crate::request::{ApiRequest, At, ColumnItem, Embed, Filter, Join, Logic, OrderTerm, Query, SelectItem, Window};
 
 /// What bounds and shapes a plan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -132,7 +130,8 @@ impl Builder<'_> {
     fn column(&self, level: &mut Level, item: &ColumnItem) -> Result<(), ApiError> {
         if item.is_legacy_count() && level.relation.column("count").is_none() {
             level.grouped = true;
-            let selected = Selected { cast: item.cast.clone(), ..plain(item.output_key().to_owned(), Source::CountAll) };
+            let selected =
+                Selected { cast: item.cast.clone(), ..plain(item.output_key().to_owned(), Source::CountAll) };
             push(level, selected);
             return Ok(());
         }
@@ -178,7 +177,8 @@ impl Builder<'_> {
         match found.len() {
             1 => Ok(found.remove(0)),
             0 => {
-                let names = self.relationships.from_origin(&origin.name).iter().map(|candidate| &*candidate.target.name);
+                let names =
+                    self.relationships.from_origin(&origin.name).iter().map(|candidate| &*candidate.target.name);
                 Err(ApiError::no_relationship(
                     &origin.name.name,
                     &embed.target,

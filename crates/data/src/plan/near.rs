@@ -5,7 +5,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let distance = distance(name, candidate);
-        if distance * 3 <= candidate.chars().count().max(name.chars().count()) && best.is_none_or(|(least, _)| distance < least) {
+        if distance * 3 <= candidate.chars().count().max(name.chars().count())
+            && best.is_none_or(|(least, _)| distance < least)
+        {
             best = Some((distance, candidate));
         }
     }

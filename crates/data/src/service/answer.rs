@@ -84,10 +84,11 @@ impl Answer {
 }
 
 /// The verbs a relation has, grants aside.
-pub fn options(derived: &Derived, relation: &Relation) -> Answer {
+pub(super) fn options(derived: &Derived, relation: &Relation) -> Answer {
     let mut allow = String::from("OPTIONS,GET,HEAD");
     let keyed = relation.primary_key.is_some()
-        || (relation.kind != RelationKind::Table && !crate::relationships::view_key(&derived.catalog, relation).is_empty());
+        || (relation.kind != RelationKind::Table
+            && !crate::relationships::view_key(&derived.catalog, relation).is_empty());
     if relation.insertable {
         allow.push_str(",POST");
     }

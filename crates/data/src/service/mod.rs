@@ -16,7 +16,7 @@ use store::{Scope, Store};
 use crate::failure::Failure;
 use crate::plan::{Settings, nearest};
 use crate::request::{
-    ApiError, ApiRequest, Limits, MediaType, Method, Parts, RequestConfig, Target, Tx, Verbosity, parse,
+    ApiError, ApiRequest, Limits, MediaType, Method, Parts, RequestConfig, Target, Tx, Verbosity, negotiate, parse,
 };
 
 pub use answer::Answer;
@@ -101,7 +101,6 @@ pub struct Data {
 /// A request being answered.
 struct Asked<'a> {
     request: &'a ApiRequest,
-    caller: &'a Caller,
     derived: &'a Derived,
     guard: &'a Arc<RoleGuard>,
     relation: &'a Arc<Relation>,
@@ -185,7 +184,7 @@ impl Data {
         })?;
         let path = self.path(schema);
         let scope = self.scope(request, parts, caller, &path);
-        let asked = Asked { request, caller, derived: &derived, guard: &guard, relation, path: &path, scope };
+        let asked = Asked { request, derived: &derived, guard: &guard, relation, path: &path, scope };
         match request.method {
             Method::Get | Method::Head => self.read(asked).await,
             Method::Post | Method::Patch | Method::Put | Method::Delete => self.write(asked).await,
@@ -207,7 +206,9 @@ impl Data {
         let rollback = match (self.config.tx_end, request.preferences.tx) {
             (TxEnd::Commit, _) | (TxEnd::CommitAllowOverride, None | Some(Tx::Commit)) => false,
             (TxEnd::RollbackAllowOverride, Some(Tx::Commit)) => false,
-            (TxEnd::Rollback | TxEnd::RollbackAllowOverride, _) | (TxEnd::CommitAllowOverride, Some(Tx::Rollback)) => true,
+            (TxEnd::Rollback | TxEnd::RollbackAllowOverride, _) | (TxEnd::CommitAllowOverride, Some(Tx::Rollback)) => {
+                true
+            }
         };
         Scope {
             role: Some(caller.role.clone()),
@@ -229,17 +230,13 @@ impl Data {
     }
 
     /// The media type to answer with: the first of those accepted that we serve.
-    fn negotiate(&self, request: &ApiRequest) -> Result<MediaType, ApiError> {
-        for accepted in &request.accept {
-            match accepted {
-                MediaType::Any | MediaType::Json => return Ok(MediaType::Json),
-                MediaType::ArrayStripped | MediaType::Object { .. } | MediaType::Csv => return Ok(accepted.clone()),
-                MediaType::Plan { .. } if self.config.plan => return Ok(accepted.clone()),
-                _ => {}
-            }
-        }
-        let asked: Vec<String> = request.accept.iter().map(|accepted| accepted.as_mime().into_owned()).collect();
-        Err(ApiError::media_type(&asked))
+    fn media(&self, request: &ApiRequest) -> Result<MediaType, ApiError> {
+        negotiate(&request.accept, |accepted| match accepted {
+            MediaType::Any | MediaType::Json => Some(MediaType::Json),
+            MediaType::ArrayStripped | MediaType::Object { .. } | MediaType::Csv => Some(accepted.clone()),
+            MediaType::Plan { .. } if self.config.plan => Some(accepted.clone()),
+            _ => None,
+        })
     }
 }
 

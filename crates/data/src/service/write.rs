@@ -5,13 +5,14 @@ use std::sync::Arc;
 use store::catalog::{Key, Name};
 use values::Value;
 
+use super::read::body_of;
 use super::{Answer, Asked, Data, catalog_of};
 use crate::compile::Compiler;
 use crate::failure::Failure;
-use crate::json::strip_nulls;
 use crate::plan::plan_write;
 use crate::request::{
-    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, Resolution, Return, location, put_key, put_one_row,
+    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, Resolution, Return, location,
+    put_key, put_one_row,
 };
 use crate::rows::Form;
 use crate::write::{Upsert, Write, Writer, Written};
@@ -22,9 +23,10 @@ impl Data {
         let relation = asked.relation;
         let preferences = &request.preferences;
         let returning = preferences.returning.unwrap_or(Return::Minimal);
-        let mut plan = plan_write(request, relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
+        let mut plan =
+            plan_write(request, relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
         preferences.check_strict()?;
-        let media = self.negotiate(request)?;
+        let media = self.media(request)?;
         if matches!(media, MediaType::Plan { .. }) {
             return Err(ApiError::not_implemented("plans of writes").into());
         }
@@ -65,7 +67,9 @@ impl Data {
             Method::Put => self.put(&writer, request, &asked)?,
             Method::Patch => writer.update(payload_of(request))?,
             Method::Delete => writer.delete()?,
-            Method::Get | Method::Head | Method::Options => return Err(ApiError::method(request.method.as_str()).into()),
+            Method::Get | Method::Head | Method::Options => {
+                return Err(ApiError::method(request.method.as_str()).into());
+            }
         };
         let write = Arc::new(write);
         let job = write.clone();
@@ -76,7 +80,8 @@ impl Data {
     fn put(&self, writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
         let named = put_key(&request.query)?;
         let key = asked.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
-        let exact = key.columns.len() == named.len() && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
+        let exact = key.columns.len() == named.len()
+            && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
         if !exact {
             return Err(ApiError::put_filters().into());
         }
@@ -100,7 +105,7 @@ fn same_key(asked: &Asked<'_>, payload: &Payload, name: &str, literal: &str) -> 
     let wanted = values::input(&ty, literal).map_err(store::Error::from)?;
     let given = match payload.cell(0, place) {
         Cell::Absent | Cell::Null => Value::Null,
-        Cell::Json(raw) => values::from_json(&ty, raw.as_bytes()).map_err(store::Error::from)?,
+        Cell::Json(raw) => values::from_json(&ty, raw).map_err(store::Error::from)?,
         Cell::Text(text) => values::input(&ty, text).map_err(store::Error::from)?,
     };
     Ok(values::compare(&ty, wanted.as_ref(), given.as_ref()) == std::cmp::Ordering::Equal && !given.is_null())
@@ -139,7 +144,13 @@ fn present(
     let status = match (request.method, representation) {
         (Method::Post, _) if merge && written.inserted == 0 => 200,
         (Method::Post, _) => 201,
-        (Method::Put, true) => if written.inserted > 0 { 201 } else { 200 },
+        (Method::Put, true) => {
+            if written.inserted > 0 {
+                201
+            } else {
+                200
+            }
+        }
         (_, true) => 200,
         (_, false) => 204,
     };
@@ -155,35 +166,23 @@ fn present(
         .then(|| relation.primary_key.as_ref())
         .flatten()
         .map(|key| {
-            location(&relation.name.name, key.columns.iter().map(|name| &**name).zip(written.key.iter().map(Option::as_deref)))
+            location(
+                &relation.name.name,
+                key.columns.iter().map(|name| &**name).zip(written.key.iter().map(Option::as_deref)),
+            )
         });
     let mut answer = Answer::new(status)
         .maybe("content-range", range.map(|range| range.to_string()))
         .maybe("location", place)
         .maybe(
             "content-profile",
-            (request.schema.announce && (representation || request.method == Method::Post)).then(|| request.schema.name.clone()),
+            (request.schema.announce && (representation || request.method == Method::Post))
+                .then(|| request.schema.name.clone()),
         )
         .maybe("preference-applied", request.preferences.applied(request.method, false, upsertable))
         .varies();
     if representation && let (Some(rows), Some(level)) = (&written.rows, write.level()) {
-        let mut body = Vec::new();
-        match media {
-            MediaType::Csv => rows.write_csv(level, &mut body),
-            MediaType::Object { stripped } => {
-                if !rows.is_empty() {
-                    rows.write_row(0, level, &mut body);
-                }
-                if *stripped {
-                    body = strip_nulls(&body);
-                }
-            }
-            MediaType::ArrayStripped => {
-                rows.write_array(level, &mut body);
-                body = strip_nulls(&body);
-            }
-            _ => rows.write_array(level, &mut body),
-        }
+        let body = body_of(rows, level, media);
         return answer.body(media, body);
     }
     if representation {

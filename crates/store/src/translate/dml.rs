@@ -37,7 +37,7 @@ impl Translator<'_> {
         columns: &[&Column],
         overriding: Option<bool>,
     ) -> Result<Translated> {
-        let rowid = rowid_column(relation);
+        let rowid = relation.rowid_column();
         // What SQLite would fill in by itself must come from the sequence.
         let added: Vec<&Column> =
             rowid.into_iter().filter(|column| !columns.iter().any(|given| given.name == column.name)).collect();
@@ -658,16 +658,8 @@ fn target_columns<'r>(relation: &'r Relation, names: &[Name]) -> Result<Vec<&'r 
     Ok(out)
 }
 
-/// The column that is SQLite's rowid under another name: the single integer primary key. The DDL writer declares it
-/// `INTEGER PRIMARY KEY`, so SQLite would invent a value for a missing one, which PostgreSQL never does.
-pub fn rowid_column(relation: &Relation) -> Option<&Column> {
-    let key = relation.primary_key.as_ref()?;
-    let [name] = key.columns.as_slice() else { return None };
-    relation.column(name).filter(|column| column.ty.is_integer())
-}
-
 fn is_rowid(relation: &Relation, column: &Column) -> bool {
-    rowid_column(relation).is_some_and(|rowid| rowid.name == column.name)
+    relation.rowid_column().is_some_and(|rowid| rowid.name == column.name)
 }
 
 fn has_key(relation: &Relation, columns: &[Name]) -> bool {
