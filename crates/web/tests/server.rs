@@ -223,29 +223,6 @@ async fn a_handler_can_be_asked_without_a_socket() {
 }
 
 #[tokio::test]
-async fn one_line_is_logged_for_each_request_with_its_id_and_without_its_query() {
-    use telemetry::log::{Format, subscriber};
-    let lines = house::Lines::default();
-    let clock = std::sync::Arc::new(kernel::SystemClock);
-    let log = subscriber(Format::Json, "info", clock, lines.clone()).unwrap();
-    let guard = tracing::subscriber::set_default(log);
-    let served = start(fast()).await;
-    let mut client = served.client().await;
-    for path in ["/hello?apikey=hidden", "/livez", "/panic"] {
-        let request = Request::get(path).header("x-request-id", "abc").body(Bytes::new()).unwrap();
-        client.send(request).await.unwrap();
-    }
-    drop(guard);
-    let read: Vec<serde_json::Value> = lines.text().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let access: Vec<_> = read.iter().filter(|l| l["target"] == "web::access").collect();
-    assert_eq!(access.len(), 2, "a probe is logged at debug only: {read:?}");
-    assert_eq!((&access[0]["http.path"], &access[0]["http.status"]), (&"/hello".into(), &200.into()));
-    assert!(read.iter().all(|l| l["request.id"] == "abc"), "{read:?}");
-    assert!(!lines.text().contains("hidden"));
-    assert!(read.iter().any(|l| l["level"] == "ERROR" && l["error.source"] == "panic: on purpose"), "{read:?}");
-}
-
-#[tokio::test]
 async fn http_2_without_tls_shares_the_port() {
     let served = start(fast()).await;
     let stream = TcpStream::connect(&served.address).await.unwrap();

@@ -1,6 +1,6 @@
 //! A small house for the server's tests: each path does one thing that a real handler might.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -158,31 +158,4 @@ pub(crate) async fn raw(address: &str, bytes: &str) -> String {
 
 pub(crate) fn app(house: House, limits: Limits, cors: Cors, registry: Arc<Registry>) -> App<House> {
     App::new(house, limits, cors, registry, Arc::new(SystemClock), Arc::new(SystemRandom))
-}
-
-/// Keeps log lines for a test to read.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("no test panics while it logs")).into_owned()
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no test panics while it logs").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Lines {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
