@@ -31,7 +31,7 @@ mod cast;
 pub mod datetime;
 mod error;
 pub mod float;
-mod fts;
+pub mod fts;
 mod input;
 pub mod json;
 mod network;
