@@ -22,6 +22,7 @@
 pub mod compile;
 mod failure;
 mod json;
+pub mod openapi;
 pub mod plan;
 pub mod relationships;
 pub mod request;
