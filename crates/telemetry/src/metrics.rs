@@ -2,11 +2,15 @@
 //!
 //! A room asks the [`Registry`] for its series once and keeps the handle; counting is one atomic addition.
 
+mod exposition;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use exposition::Exposition;
 
 /// The most series of one family; those that come later share one whose labels are all `other`.
 pub const SERIES_MAX: usize = 1_000;
@@ -119,34 +123,6 @@ pub struct Registry(Mutex<Vec<Family>>);
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Registry({} families)", self.lock().len())
-    }
-}
-
-/// The exposition formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exposition {
-    /// Prometheus text format 0.0.4.
-    Prometheus,
-    /// `OpenMetrics` 1.0.
-    OpenMetrics,
-}
-
-impl Exposition {
-    /// What a scraper with this `Accept` header wants.
-    pub fn negotiate(accept: Option<&str>) -> Self {
-        if accept.is_some_and(|a| a.contains("application/openmetrics-text")) {
-            Self::OpenMetrics
-        } else {
-            Self::Prometheus
-        }
-    }
-
-    /// The `Content-Type` of the text.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
     }
 }
 
@@ -308,111 +284,6 @@ impl Registry {
             || Series::Constant(values),
             |s| matches!(s, Series::Constant(_)).then_some(()),
         );
-    }
-
-    /// The text that a scraper reads.
-    pub fn render(&self, exposition: Exposition) -> String {
-        let mut text = Text { out: String::with_capacity(16 * 1024), open: exposition == Exposition::OpenMetrics };
-        for family in self.lock().iter() {
-            text.family(family);
-        }
-        if text.open {
-            text.out.push_str("# EOF\n");
-        }
-        text.out
-    }
-}
-
-struct Text {
-    out: String,
-    open: bool,
-}
-
-impl Text {
-    fn family(&mut self, family: &Family) {
-        let kind = match &family.series {
-            Series::Counters(_) | Series::Probe(Kind::Counter, _) => "counter",
-            Series::Gauges(_) | Series::Probe(Kind::Gauge, _) | Series::Constant(_) => "gauge",
-            Series::Histograms(..) => "histogram",
-        };
-        // OpenMetrics names a counter's family without the suffix that its sample has.
-        let name = if self.open && kind == "counter" { family.name.trim_end_matches("_total") } else { family.name };
-        self.push(&["# HELP ", name, " "]);
-        self.escaped(family.help, self.open);
-        self.push(&["\n# TYPE ", name, " ", kind, "\n"]);
-        let (name, labels) = (family.name, family.labels);
-        match &family.series {
-            Series::Counters(map) => {
-                for (values, c) in map {
-                    self.sample(name, "", labels, values, None, &c.get().to_string());
-                }
-            }
-            Series::Gauges(map) => {
-                for (values, g) in map {
-                    self.sample(name, "", labels, values, None, &g.get().to_string());
-                }
-            }
-            Series::Histograms(_, map) => {
-                for (values, h) in map {
-                    self.histogram(name, labels, values, h);
-                }
-            }
-            Series::Probe(_, read) => self.sample(name, "", &[], &[], None, &read().to_string()),
-            Series::Constant(values) => self.sample(name, "", labels, values, None, "1"),
-        }
-    }
-
-    fn histogram(&mut self, name: &str, labels: &[&str], values: &[Cow<'static, str>], histogram: &Histogram) {
-        let mut total = 0;
-        let bounds = histogram.bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-        for (bucket, bound) in histogram.buckets.iter().zip(bounds) {
-            total += bucket.load(Ordering::Relaxed);
-            self.sample(name, "_bucket", labels, values, Some(&bound), &total.to_string());
-        }
-        let sum = Duration::from_nanos(histogram.sum_nanos.load(Ordering::Relaxed)).as_secs_f64();
-        self.sample(name, "_sum", labels, values, None, &sum.to_string());
-        self.sample(name, "_count", labels, values, None, &total.to_string());
-    }
-
-    fn sample(
-        &mut self,
-        name: &str,
-        suffix: &str,
-        labels: &[&str],
-        values: &[Cow<'static, str>],
-        le: Option<&str>,
-        value: &str,
-    ) {
-        self.push(&[name, suffix]);
-        let mut separator = "{";
-        for (label, value) in labels.iter().zip(values) {
-            self.push(&[separator, label, "=\""]);
-            self.escaped(value, true);
-            self.out.push('"');
-            separator = ",";
-        }
-        if let Some(le) = le {
-            self.push(&[separator, "le=\"", le, "\""]);
-            separator = ",";
-        }
-        self.push(&[if separator == "," { "} " } else { " " }, value, "\n"]);
-    }
-
-    fn push(&mut self, parts: &[&str]) {
-        for part in parts {
-            self.out.push_str(part);
-        }
-    }
-
-    fn escaped(&mut self, text: &str, quotes: bool) {
-        for c in text.chars() {
-            match c {
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '"' if quotes => self.out.push_str("\\\""),
-                c => self.out.push(c),
-            }
-        }
     }
 }
 

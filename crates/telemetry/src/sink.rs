@@ -66,7 +66,9 @@ impl Sink {
                 state.writing = true;
                 drop(state);
                 if lost > 0 {
-                    batch.extend_from_slice(format!("{{\"level\":\"WARN\",\"target\":\"telemetry\",\"message\":\"log lines were lost: the reader is too slow\",\"lines\":{lost}}}\n").as_bytes());
+                    let said = "log lines were lost: the reader is too slow";
+                    let head = r#"{"level":"WARN","target":"telemetry","message":""#;
+                    batch.extend_from_slice(format!("{head}{said}\",\"lines\":{lost}}}\n").as_bytes());
                 }
                 // There is nowhere left to say that saying failed.
                 to.write_all(&batch).and_then(|()| to.flush()).ok();
