@@ -3,13 +3,17 @@
 //! **Whose rights.** A shared connection has no transaction that belongs to one caller, so the scope is set for the session, by a
 //! statement that leaves right before the caller's own. Why no caller ever sees with another's eyes:
 //! 1. The two are handed to the driver under one lock, so they are neighbours on the wire, and the server runs a connection's
-//!    messages in order. Whatever earlier statements did to the session, *every* setting that tells callers apart is overwritten in
-//!    between: nothing is skipped because "it is still set", so no statement that calls `set_config` itself can disturb the next.
-//! 2. A setting that only some scopes have (`Scope::settings`) is reset when a scope comes that does not have it.
-//! 3. If the settings are refused (no such role, a bad time zone), the statement behind them still runs, as whoever came before.
-//!    Its rows are dropped unread, because the answer to the settings is looked at first; and it cannot have written anything,
-//!    because the sessions are read-only and that, too, is set anew each time.
-//! 4. A statement's names are resolved when it is prepared, so preparing goes the same way: settings first, under the same lock,
+//!    messages in order. *Who asks and what* (role, claims, method, path, headers, cookies) is overwritten in between every single
+//!    time, whatever it was before: no statement, not even one that calls `set_config` itself, can lend its identity to the next.
+//! 2. The rest of a scope (search path, time zone, time limit, read-only, the operator's settings) is the same for nearly all, and
+//!    is left out when the session is known to have it. It is known only after the server has confirmed it; and nothing is known
+//!    any more once a statement was sent that names `set_config`, or where the database has a function, view or policy that
+//!    could change its session (`TAME` below asks; a doubtful one counts as able to).
+//! 3. A setting that only some scopes have (`Scope::settings`) is reset when a scope comes that does not have it.
+//! 4. If the settings are refused (no such role), the statement behind them still runs, as whoever came before. Its rows are dropped
+//!    unread, because the answer to the settings is looked at first; and it cannot have written, because the sessions are
+//!    read-only.
+//! 5. A statement's names are resolved when it is prepared, so preparing goes the same way: settings first, under the same lock,
 //!    and the role is part of the cache's key.
 //!
 //! What does outlive a statement: settings of other names that a user's function makes with `set_config(…, false)`. Functions that
@@ -22,12 +26,12 @@ use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use tokio_postgres::{Config, Statement};
+use tokio_postgres::{Client, Config, Statement};
 
 use super::decode::PgRow;
 use super::link::{Link, Prepared};
@@ -66,9 +70,78 @@ struct Door {
 
 struct Shared {
     link: Link,
-    /// Held while two neighbouring messages are handed to the driver. Inside: the names in `Scope::settings` seen so far.
-    order: Mutex<BTreeSet<Box<str>>>,
+    /// Sets who asks.
+    caller: Statement,
+    /// Held while two neighbouring messages are handed to the driver.
+    order: Mutex<Session>,
 }
+
+/// What is known of the session behind a connection.
+#[derive(Default)]
+struct Session {
+    /// The rest of the scope that the server has confirmed.
+    confirmed: Option<Rest>,
+    /// Counts what made the rest unknown, so that an answer that comes late confirms nothing.
+    changes: u64,
+    /// The names in `Scope::settings` seen so far.
+    names: BTreeSet<Box<str>>,
+    /// Nothing in the database changes its session by itself.
+    tame: bool,
+}
+
+/// What a scope says beside who asks.
+#[derive(Clone, PartialEq)]
+struct Rest {
+    search_path: Arc<[Arc<str>]>,
+    time_zone: Option<Arc<str>>,
+    settings: Arc<[(Arc<str>, Arc<str>)]>,
+    timeout: Duration,
+}
+
+impl Rest {
+    fn of(scope: &Scope) -> Self {
+        Self {
+            search_path: scope.search_path.clone(),
+            time_zone: scope.time_zone.clone(),
+            settings: scope.settings.clone(),
+            timeout: scope.timeout,
+        }
+    }
+    fn is_of(&self, scope: &Scope) -> bool {
+        self.timeout == scope.timeout
+            && self.search_path == scope.search_path
+            && self.time_zone == scope.time_zone
+            && self.settings == scope.settings
+    }
+}
+
+impl Session {
+    fn forget(&mut self) {
+        self.confirmed = None;
+        self.changes += 1;
+    }
+}
+
+/// True when no function, view or policy of the user's can change the session it runs in: none names `set_config`, none in PL/pgSQL
+/// says `set` or `execute`, and none is in a language that we cannot read. What comes with extensions is trusted.
+const TAME: &str = r"
+select not exists (
+    select from pg_catalog.pg_proc p
+    join pg_catalog.pg_language l on l.oid = p.prolang
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname not in ('pg_catalog', 'information_schema')
+      and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                      and d.objid = p.oid and d.deptype = 'e')
+      and case l.lanname
+          when 'sql' then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) ~* 'set_config|u&'
+          when 'plpgsql' then p.prosrc ~* '\mset|\mreset|\mexecute|u&'
+          else true end)
+   and not exists (
+    select from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
+    where r.oid >= 16384 and pg_catalog.pg_get_ruledef(r.oid) ~* 'set_config')
+   and not exists (
+    select from pg_catalog.pg_policy
+    where concat(pg_catalog.pg_get_expr(polqual, polrelid), pg_catalog.pg_get_expr(polwithcheck, polrelid)) ~* 'set_config')";
 
 /// Counts a statement on its way.
 struct Underway<'a>(&'a AtomicUsize);
@@ -108,7 +181,7 @@ impl Connections {
         match Link::open(&self.config, self.connect_timeout, true).await {
             Ok(link) => {
                 *door = Door::default();
-                let shared = Arc::new(Shared { link, order: Mutex::default() });
+                let shared = Arc::new(Shared::new(link).await?);
                 *slot.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
                 Ok(shared)
             }
@@ -164,7 +237,9 @@ impl PostgresEngine {
         let (slot, _underway) = connections.choose()?;
         let shared = connections.open(slot).await?;
         let link = &shared.link;
-        link.catch_up(connections.generation.load(Ordering::Acquire));
+        if link.catch_up(connections.generation.load(Ordering::Acquire)) {
+            shared.look_around().await?;
+        }
         let zone = self.inner.zones.get(scope.time_zone.as_deref(), &link.client).await?;
         let role = scope.role.as_deref();
         let mut again = true;
@@ -195,7 +270,8 @@ impl Shared {
         sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
     ) -> Result<u64> {
         let encoded = params::encode(params);
-        let rows = self.in_scope(scope, self.link.client.query_raw(&prepared.statement, encoded.iter())).await?;
+        let query = self.link.client.query_raw(&prepared.statement, encoded.iter());
+        let rows = self.in_scope(scope, prepared.sets, query).await?;
         let mut rows = pin!(rows);
         let mut count = 0;
         while let Some(row) = rows.try_next().await.map_err(|error| failure::of(&error))? {
@@ -206,33 +282,85 @@ impl Shared {
     }
 
     async fn prepare(&self, scope: &Scope, sql: &str) -> Result<Arc<Prepared>> {
-        let statement = self.in_scope(scope, self.link.client.prepare(sql)).await?;
+        let statement = self.in_scope(scope, false, self.link.client.prepare(sql)).await?;
         Ok(self.link.keep(scope.role.clone(), sql, statement))
     }
 
-    /// Sends the settings and, right behind them, what `work` sends when it is first polled.
+    /// Sends the settings and, right behind them, what `work` sends when it is first polled. `sets`: the work may change the session.
     async fn in_scope<T>(
         &self,
         scope: &Scope,
+        sets: bool,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
+        let mut work = pin!(work);
+        let client = &self.link.client;
+        let known = self.session().confirmed.as_ref().is_some_and(|rest| rest.is_of(scope));
+        if known {
+            let set = set(client, &self.caller, params::texts(&scope::caller(scope)));
+            // Looked at again under the lock that orders the messages; mostly it is still so.
+            let still = |session: &mut Session| {
+                let still = session.confirmed.as_ref().is_some_and(|rest| rest.is_of(scope));
+                if still && (sets || !session.tame) {
+                    session.forget();
+                }
+                still
+            };
+            if let Some(done) = self.neighbours(set, work.as_mut(), still).await? {
+                return done;
+            }
+        }
         let mut pairs = scope::settings(scope, scope.timeout);
         pairs.insert(0, ("default_transaction_read_only", Cow::Borrowed("on")));
-        let stale = self.reset_names(scope);
-        let setup = self.setup_statement(pairs.len(), stale.len()).await?;
-        let set = async {
+        loop {
+            let (seen, stale) = self.reset_names(scope);
+            let setup = self.setup_statement(pairs.len() + stale.len()).await?;
             let mut values = params::settings(&pairs);
             params::resets(&stale, &mut values);
-            let answer = self.link.client.query_raw(&setup, values).await?;
-            let mut answer = pin!(answer);
-            while answer.try_next().await?.is_some() {}
-            Ok::<_, tokio_postgres::Error>(())
-        };
-        let (mut set, mut work) = (pin!(set), pin!(work));
+            let mut change = 0;
+            let begin = |session: &mut Session| {
+                if session.names.len() != seen {
+                    // Someone has come with a new name in between; it must be reset as well.
+                    return false;
+                }
+                session.forget();
+                change = session.changes;
+                if sets || !session.tame {
+                    // Known before, unknown after.
+                    session.changes += 1;
+                }
+                true
+            };
+            if let Some(done) = self.neighbours(set(client, &setup, values), work.as_mut(), begin).await? {
+                let mut session = self.session();
+                if session.changes == change {
+                    session.confirmed = Some(Rest::of(scope));
+                }
+                return done;
+            }
+        }
+    }
+
+    /// Polls both for the first time under the lock, if `agree` does, so that what they send are neighbours on the wire; then waits for
+    /// both. None when `agree` does not. The outer error is the settings'.
+    async fn neighbours<T>(
+        &self,
+        set: impl Future<Output = Result<(), tokio_postgres::Error>>,
+        mut work: std::pin::Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
+        agree: impl FnOnce(&mut Session) -> bool,
+    ) -> Result<Option<Result<T>>> {
+        let mut set = pin!(set);
         let (mut set_done, mut work_done) = (None, None);
-        let mut sent = false;
-        let (set, work) = poll_fn(|context| {
-            let order = (!sent).then(|| self.order.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut agree = Some(agree);
+        let both = poll_fn(|context| {
+            let mut order = None;
+            if let Some(agree) = agree.take() {
+                let mut session = self.session();
+                if !agree(&mut session) {
+                    return Poll::Ready(None);
+                }
+                order = Some(session);
+            }
             if set_done.is_none()
                 && let Poll::Ready(done) = set.as_mut().poll(context)
             {
@@ -244,41 +372,70 @@ impl Shared {
                 work_done = Some(done);
             }
             drop(order);
-            sent = true;
             match (set_done.take(), work_done.take()) {
-                (Some(set), Some(work)) => Poll::Ready((set, work)),
+                (Some(set), Some(work)) => Poll::Ready(Some((set, work))),
                 (set, work) => {
                     (set_done, work_done) = (set, work);
                     Poll::Pending
                 }
             }
-        })
-        .await;
+        });
+        let Some((set, work)) = both.await else { return Ok(None) };
         set.map_err(|error| failure::of(&error))?;
-        work.map_err(|error| failure::of(&error))
+        Ok(Some(work.map_err(|error| failure::of(&error))))
     }
 
-    /// Names that other scopes have set and this one does not.
-    fn reset_names(&self, scope: &Scope) -> Vec<Box<str>> {
-        let mut seen = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn new(link: Link) -> Result<Self> {
+        let caller = link.client.prepare(&scope::caller_statement()).await.map_err(|error| failure::of(&error))?;
+        let shared = Self { link, caller, order: Mutex::default() };
+        shared.look_around().await?;
+        Ok(shared)
+    }
+
+    /// Finds out whether anything in the database changes its session.
+    async fn look_around(&self) -> Result<()> {
+        // Until this is known, nothing is.
+        self.session().tame = false;
+        self.session().forget();
+        let rows = self.link.client.query_typed(TAME, &[]).await.map_err(|error| failure::of(&error))?;
+        self.session().tame = rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false));
+        Ok(())
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names that other scopes have set and this one does not, and how many names there are in all.
+    fn reset_names(&self, scope: &Scope) -> (usize, Vec<Box<str>>) {
+        let mut session = self.session();
         for (name, _) in &*scope.settings {
-            if !seen.contains(&**name) {
-                seen.insert((&**name).into());
+            if !session.names.contains(&**name) {
+                session.names.insert((&**name).into());
             }
         }
-        if seen.len() == scope.settings.len() {
-            return Vec::new();
-        }
         let absent = |name: &&Box<str>| !scope.settings.iter().any(|(set, _)| **set == ***name);
-        seen.iter().filter(absent).cloned().collect()
+        (session.names.len(), session.names.iter().filter(absent).cloned().collect())
     }
 
-    async fn setup_statement(&self, pairs: usize, resets: usize) -> Result<Statement> {
-        let text = scope::statement(pairs + resets, false);
+    async fn setup_statement(&self, count: usize) -> Result<Statement> {
+        let text = scope::statement(count, false);
         if let Some(prepared) = self.link.prepared(None, &text) {
             return Ok(prepared.statement.clone());
         }
         let statement = self.link.client.prepare(&text).await.map_err(|error| failure::of(&error))?;
         Ok(self.link.keep(None, &text, statement).statement.clone())
     }
+}
+
+/// Runs a statement that sets.
+async fn set(
+    client: &Client,
+    statement: &Statement,
+    values: Vec<params::TextParam<'_>>,
+) -> Result<(), tokio_postgres::Error> {
+    let answer = client.query_raw(statement, values).await?;
+    let mut answer = pin!(answer);
+    while answer.try_next().await?.is_some() {}
+    Ok(())
 }

@@ -20,12 +20,14 @@ const STATEMENTS_MAX: usize = 500;
 pub(crate) struct Prepared {
     pub(crate) statement: Statement,
     pub(crate) decoders: Vec<Decoder>,
+    /// It names the one function with which a statement changes its session.
+    pub(crate) sets: bool,
 }
 
 impl Prepared {
-    pub(crate) fn new(statement: Statement) -> Self {
+    fn new(text: &str, statement: Statement) -> Self {
         let decoders = statement.columns().iter().map(|column| Decoder::of(column.type_())).collect();
-        Self { statement, decoders }
+        Self { statement, decoders, sets: text.to_ascii_lowercase().contains("set_config") }
     }
 }
 
@@ -159,7 +161,7 @@ impl Link {
 
     /// Keeps a statement that was just prepared.
     pub(crate) fn keep(&self, role: Option<Arc<str>>, text: &str, statement: Statement) -> Arc<Prepared> {
-        let prepared = Arc::new(Prepared::new(statement));
+        let prepared = Arc::new(Prepared::new(text, statement));
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).put(role, text, prepared.clone());
         prepared
     }
@@ -169,11 +171,13 @@ impl Link {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(role, text);
     }
 
-    /// Forgets all statements when the schema's generation is another one.
-    pub(crate) fn catch_up(&self, generation: u64) {
-        if self.generation.swap(generation, std::sync::atomic::Ordering::AcqRel) != generation {
+    /// Forgets all statements when the schema's generation is another one; true when it is.
+    pub(crate) fn catch_up(&self, generation: u64) -> bool {
+        let changed = self.generation.swap(generation, std::sync::atomic::Ordering::AcqRel) != generation;
+        if changed {
             self.statements.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
+        changed
     }
 
     /// Asks the server to cancel what runs on this connection, and waits until it has been asked.

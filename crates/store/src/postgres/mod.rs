@@ -6,6 +6,7 @@
 mod decode;
 mod failure;
 mod fetch;
+mod introspect;
 mod link;
 mod listen;
 mod params;
@@ -32,6 +33,7 @@ use crate::conn::{Connection, Lane, Scope};
 use crate::error::{Error, Result};
 use crate::tx::{Participants, Tx};
 
+pub use self::introspect::load_catalog;
 pub use self::listen::Listener;
 pub use self::prepare::prepare_database;
 

@@ -65,6 +65,11 @@ pub(crate) fn settings<'a>(pairs: &'a [(&'a str, Cow<'a, str>)]) -> Vec<TextPara
         .collect()
 }
 
+/// Plain texts.
+pub(crate) fn texts<'a>(values: &[&'a str]) -> Vec<TextParam<'a>> {
+    values.iter().map(|value| TextParam(Some(Cow::Borrowed(*value)))).collect()
+}
+
 /// Settings to be put back to their defaults: name, null, name, null…
 pub(crate) fn resets<'a>(names: &'a [Box<str>], out: &mut Vec<TextParam<'a>>) {
     out.extend(names.iter().flat_map(|name| [TextParam(Some(Cow::Borrowed(&**name))), TextParam(None)]));

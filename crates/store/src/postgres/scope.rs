@@ -10,17 +10,32 @@ use crate::conn::Scope;
 pub(crate) fn settings(scope: &Scope, left: Duration) -> Vec<(&str, Cow<'_, str>)> {
     let mut pairs: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(10 + scope.settings.len());
     pairs.push(("search_path", Cow::Owned(search_path(scope))));
-    pairs.push(("request.jwt.claims", Cow::Borrowed(&scope.claims)));
-    pairs.push(("request.method", Cow::Borrowed(&scope.method)));
-    pairs.push(("request.path", Cow::Borrowed(&scope.path)));
-    pairs.push(("request.headers", Cow::Borrowed(&scope.headers)));
-    pairs.push(("request.cookies", Cow::Borrowed(&scope.cookies)));
     pairs.push(("timezone", Cow::Borrowed(scope.time_zone.as_deref().unwrap_or("UTC"))));
     // Zero would mean no limit at all.
     pairs.push(("statement_timeout", Cow::Owned(left.as_millis().clamp(1, 2_147_483_647).to_string())));
     pairs.extend(scope.settings.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value))));
-    pairs.push(("role", Cow::Borrowed(scope.role.as_deref().unwrap_or("none"))));
+    pairs.extend(CALLER.into_iter().zip(caller(scope)).map(|(name, value)| (name, Cow::Borrowed(value))));
     pairs
+}
+
+/// The settings that say who asks and what: those that differ from one request to the next.
+pub(crate) const CALLER: [&str; 6] =
+    ["request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies", "role"];
+
+/// Their values.
+pub(crate) fn caller(scope: &Scope) -> [&str; 6] {
+    let role = scope.role.as_deref().unwrap_or("none");
+    [&scope.claims, &scope.method, &scope.path, &scope.headers, &scope.cookies, role]
+}
+
+/// The statement that sets [`CALLER`] for the session.
+pub(crate) fn caller_statement() -> String {
+    let mut text = String::from("select ");
+    for (index, name) in CALLER.iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        let _ = write!(text, "{comma}pg_catalog.set_config('{name}', ${}, false) is null", index + 1);
+    }
+    text
 }
 
 fn search_path(scope: &Scope) -> String {

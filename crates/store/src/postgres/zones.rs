@@ -15,8 +15,17 @@ use crate::error::{Error, Result};
 /// How many zones are remembered. There are about 600 names; the rest are home-made.
 const ZONES_MAX: usize = 1_000;
 
-#[derive(Debug, Default)]
-pub(crate) struct Zones(Mutex<HashMap<Box<str>, Arc<Zone>>>);
+#[derive(Debug)]
+pub(crate) struct Zones {
+    utc: Arc<Zone>,
+    known: Mutex<HashMap<Box<str>, Arc<Zone>>>,
+}
+
+impl Default for Zones {
+    fn default() -> Self {
+        Self { utc: Arc::new(Zone::Utc), known: Mutex::default() }
+    }
+}
 
 /// Finds the days on which the offset changes, from 1880 to 2120, and halves each until the second is known. Moments before and
 /// after have the first and the last offset.
@@ -48,7 +57,7 @@ impl Zones {
     /// The zone of this name; none is UTC.
     pub(crate) async fn get(&self, name: Option<&str>, client: &Client) -> Result<Arc<Zone>> {
         let name = match name {
-            None | Some("UTC" | "utc" | "Etc/UTC" | "GMT") => return Ok(Arc::new(Zone::Utc)),
+            None | Some("UTC" | "utc" | "Etc/UTC" | "GMT") => return Ok(self.utc.clone()),
             Some(name) => name,
         };
         if let Some(zone) = self.lock().get(name) {
@@ -77,6 +86,6 @@ impl Zones {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Zone>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
