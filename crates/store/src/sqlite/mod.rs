@@ -225,7 +225,7 @@ impl SqliteEngine {
         let (shared, queue) = (self.shared.clone(), self.write.clone());
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         self.spawn("sqlite-write".to_owned(), move || {
-            let writer = setup::open(&shared, Side::Writer).and_then(|db| Writer::new(shared, queue, participants, db));
+            let writer = setup::open(&shared, Side::Writer).map(|db| Writer::new(shared, queue, participants, db));
             match writer {
                 Ok(writer) => {
                     drop(ready.send(Ok(())));
@@ -280,6 +280,7 @@ impl SqliteEngine {
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T, E> + Send + 'static,
     {
+        judge(&scope)?;
         let (reply, answer) = oneshot::channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
@@ -303,6 +304,7 @@ impl SqliteEngine {
         E: From<Error> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        judge(&scope)?;
         let (reply, answer) = oneshot::channel();
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
         let task = WriteTask { scope, deadline, now_us: None, function, outcome: None, reply };
@@ -377,6 +379,14 @@ impl Drop for SqliteEngine {
         {
             tracing::debug!(%error, "a temporary database was not removed");
         }
+    }
+}
+
+/// Refuses a scope that cannot be entered, as setting it would fail on a server.
+fn judge(scope: &Scope) -> Result<()> {
+    match scope.time_zone.as_deref() {
+        Some(zone) if session::zone_offset(zone).is_none() => Err(session::unknown_zone(zone).into()),
+        _ => Ok(()),
     }
 }
 

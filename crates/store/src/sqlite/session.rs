@@ -64,7 +64,7 @@ pub(super) fn with<T>(f: impl FnOnce(&mut Session) -> T) -> T {
     SESSION.with_borrow_mut(f)
 }
 
-/// Begins a function: its scope, its time, its limits. Answers PostgreSQL's error when the time zone is none.
+/// Begins a function: its scope, its time, its limits. The scope's time zone was judged when it was handed in.
 pub(super) fn enter(
     scope: Scope,
     now_us: i64,
@@ -147,22 +147,9 @@ pub(super) fn clock_us() -> i64 {
     SESSION.with_borrow(|session| session.clock.as_ref().map_or(session.now_us, |clock| clock.now().0))
 }
 
-/// A fixed offset in seconds east: `UTC`, `Z`, `+02`, `-03:30`, `UTC+2` is not one. `None` for what is not understood.
+/// A zone's offset in seconds east; `None` for what is not understood.
 pub(super) fn zone_offset(zone: &str) -> Option<i32> {
-    let zone = zone.trim();
-    if ["utc", "gmt", "z", "zulu", "etc/utc", "etc/gmt", "default"].iter().any(|name| zone.eq_ignore_ascii_case(name)) {
-        return Some(0);
-    }
-    let (sign, rest) = match zone.as_bytes().first()? {
-        b'+' => (1, &zone[1..]),
-        b'-' => (-1, &zone[1..]),
-        b'0'..=b'9' => (1, zone),
-        _ => return None,
-    };
-    let mut parts = rest.splitn(3, ':').map(|part| part.parse::<i32>().ok().filter(|n| (0..=59).contains(n)));
-    let hours = parts.next()??;
-    let (minutes, seconds) = (parts.next().unwrap_or(Some(0))?, parts.next().unwrap_or(Some(0))?);
-    (hours <= 15).then_some(sign * (hours * 3600 + minutes * 60 + seconds))
+    values::datetime::zone_offset(zone).ok()
 }
 
 /// PostgreSQL's answer to a time zone it does not know.
@@ -234,22 +221,6 @@ pub(super) fn claim_text(claims: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fixed_offsets_are_understood_and_names_are_not() {
-        for (zone, want) in [
-            ("UTC", Some(0)),
-            ("+02", Some(7200)),
-            ("-03:30", Some(-12600)),
-            ("5", Some(18000)),
-            ("+16", None),
-            ("+2:60", None),
-            ("Mars/Olympus", None),
-            ("", None),
-        ] {
-            assert_eq!(zone_offset(zone), want, "{zone}");
-        }
-    }
 
     #[test]
     fn claims_are_texts_as_policies_expect_them() {

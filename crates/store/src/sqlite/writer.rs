@@ -138,7 +138,7 @@ impl Writer {
         queue: Arc<Queue<Work>>,
         participants: Participants,
         db: rusqlite::Connection,
-    ) -> Result<Self> {
+    ) -> Self {
         let exists = db.prepare("select 1 from _store_sequence limit 0").is_ok();
         if !exists && let Err(error) = db.execute_batch(sequence::TABLE) {
             // A file that cannot be written can still be read; a write will say so.
@@ -148,7 +148,7 @@ impl Writer {
         let log = wal::Growth::new(&shared);
         let mut writer = Self { shared, queue, participants, db, waiting: VecDeque::new(), epoch, log };
         writer.reload_sequences();
-        Ok(writer)
+        writer
     }
 
     /// Runs until the queue is closed and empty.
@@ -351,7 +351,7 @@ impl Writer {
     /// Seals, writes the sequences and commits; on failure nothing of the transaction remains.
     fn finish(&mut self, kept: usize, events: &[Event]) -> Result<()> {
         let finished = self.seal(kept, events).and_then(|()| {
-            let sequences = self.take_sequences();
+            let sequences = take_sequences();
             let flushed = sequences.flush(&self.db);
             session::with(|session| session.sequences = Some(sequences));
             flushed.and_then(|()| self.run("commit")).map_err(|e| translate(e, Side::Writer, None))
@@ -451,10 +451,6 @@ impl Writer {
         self.db.prepare_cached(sql)?.raw_execute().map(drop)
     }
 
-    fn take_sequences(&self) -> Sequences {
-        session::with(|session| session.sequences.take()).unwrap_or_default()
-    }
-
     /// Writes what sequences have moved, in a transaction of its own.
     fn write_sequences(&mut self) -> Result<()> {
         if !session::with(|session| session.sequences.as_ref().is_some_and(Sequences::is_dirty)) {
@@ -465,7 +461,7 @@ impl Writer {
     }
 
     fn reload_sequences(&mut self) {
-        let mut sequences = self.take_sequences();
+        let mut sequences = take_sequences();
         if let Err(error) = sequences.load(&self.db) {
             tracing::error!(%error, "the sequences cannot be read");
         }
@@ -497,6 +493,11 @@ impl Writer {
         self.epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         result
     }
+}
+
+/// Takes the thread's sequences out, so that statements may run beside them.
+fn take_sequences() -> Sequences {
+    session::with(|session| session.sequences.take()).unwrap_or_default()
 }
 
 /// What a panic said, for the log.

@@ -89,10 +89,9 @@ pub(super) fn cast(value: ValueRef<'_>, from: &Type, to: &Type, explicit: bool, 
             let text = if matches!(from, Type::Bpchar(_)) { text.trim_end_matches(' ') } else { text };
             values::input_in(to, text, session)
         }
-        (Type::Bool, Type::Int4) => Ok(value.to_owned()),
+        (Type::Bool, Type::Int4) | (Type::Jsonb, Type::Json) => Ok(value.to_owned()),
         (Type::Int4, Type::Bool) => Ok(Value::bool(value.as_int() != Some(0))),
         (Type::Json, Type::Jsonb) => json::normalise(value.as_str().unwrap_or_default()).map(Value::Text),
-        (Type::Jsonb, Type::Json) => Ok(value.to_owned()),
         (Type::Jsonb, to) => from_jsonb(value, to, session),
         (from, to) if from.family() == Family::DateTime || from.family() == Family::Timespan => {
             moment(value, from, to, session)
@@ -198,7 +197,7 @@ fn to_string(value: ValueRef<'_>, from: &Type, to: &Type, explicit: bool, sessio
         (Type::Bool, ValueRef::Int(n)) => text.push_str(if n == 0 { "false" } else { "true" }),
         // Blanks at the end of a character(n) are no part of it anywhere else.
         (Type::Bpchar(_), ValueRef::Text(s)) if !matches!(to, Type::Bpchar(_)) => {
-            text.push_str(s.trim_end_matches(' '))
+            text.push_str(s.trim_end_matches(' '));
         }
         _ => values::write_text_in(from, value, session, &mut text),
     }

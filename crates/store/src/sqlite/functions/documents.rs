@@ -8,10 +8,12 @@ use crate::sqlite::session;
 
 type Args<'a, 'b> = &'a [ValueRef<'b>];
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function's end")]
 fn raw(found: Option<&str>) -> Result<Value> {
     Ok(found.map_or(Value::Null, Value::text))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function's end")]
 fn printed(found: Option<&str>) -> Result<Value> {
     Ok(found.and_then(json::as_text).map_or(Value::Null, |text| Value::text(text.into_owned())))
 }
@@ -96,7 +98,7 @@ fn build_array(args: Args<'_, '_>) -> Result<String> {
 fn build_object(args: Args<'_, '_>) -> Result<String> {
     let (types, items) = args.split_last().ok_or_else(|| mistyped("types", None))?;
     let types: Vec<&str> = types.as_str().unwrap_or_default().split(',').collect();
-    if items.len() % 2 != 0 {
+    if !items.len().is_multiple_of(2) {
         return Err(ValueError::parameter("argument list must have even number of elements")
             .with_hint("The arguments of json_build_object() must consist of alternating keys and values."));
     }
@@ -145,7 +147,7 @@ fn object_of_texts(args: Args<'_, '_>) -> Result<String> {
         }
         pairs.extend(all.into_iter().zip(others));
     } else {
-        if all.len() % 2 != 0 {
+        if !all.len().is_multiple_of(2) {
             return Err(ValueError::new("2202E", "array must have even number of elements"));
         }
         let mut all = all.into_iter();
@@ -169,8 +171,8 @@ fn object_of_texts(args: Args<'_, '_>) -> Result<String> {
     utf8(out)
 }
 
-fn binary(made: String) -> Result<String> {
-    json::normalise(&made)
+fn binary(made: &str) -> Result<String> {
+    json::normalise(made)
 }
 
 /// A row of SQLite's `json_each`, its type and value, as a document.
@@ -261,17 +263,17 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     strict("pg_jsonb_strip_nulls", 1, |a| json::strip_nulls(text(a, 0)?).map(Value::Text)),
     strict("pg_jsonb_pretty", 1, |a| json::pretty(text(a, 0)?).map(Value::Text)),
     lax("pg_to_json", 2, |a| null_or(a, to_json)),
-    lax("pg_to_jsonb", 2, |a| null_or(a, |a| binary(to_json(a)?))),
+    lax("pg_to_jsonb", 2, |a| null_or(a, |a| binary(&to_json(a)?))),
     lax("pg_json_build_array", -1, |a| build_array(a).map(Value::Text)),
-    lax("pg_jsonb_build_array", -1, |a| binary(build_array(a)?).map(Value::Text)),
+    lax("pg_jsonb_build_array", -1, |a| binary(&build_array(a)?).map(Value::Text)),
     lax("pg_json_build_object", -1, |a| build_object(a).map(Value::Text)),
-    lax("pg_jsonb_build_object", -1, |a| binary(build_object(a)?).map(Value::Text)),
+    lax("pg_jsonb_build_object", -1, |a| binary(&build_object(a)?).map(Value::Text)),
     lax("pg_json_object", -1, |a| object_of_documents(a).map(Value::Text)),
-    lax("pg_jsonb_object", -1, |a| binary(object_of_documents(a)?).map(Value::Text)),
+    lax("pg_jsonb_object", -1, |a| binary(&object_of_documents(a)?).map(Value::Text)),
     strict("pg_json_object_texts", 1, |a| object_of_texts(a).map(Value::Text)),
     strict("pg_json_object_texts", 2, |a| object_of_texts(a).map(Value::Text)),
-    strict("pg_jsonb_object_texts", 1, |a| binary(object_of_texts(a)?).map(Value::Text)),
-    strict("pg_jsonb_object_texts", 2, |a| binary(object_of_texts(a)?).map(Value::Text)),
+    strict("pg_jsonb_object_texts", 1, |a| binary(&object_of_texts(a)?).map(Value::Text)),
+    strict("pg_jsonb_object_texts", 2, |a| binary(&object_of_texts(a)?).map(Value::Text)),
     strict("pg_array_to_json", 2, array_to_json),
     lax("pg_jsonb_each", 2, |a| each(a).map(Value::Text)),
     lax("pg_jsonb_text", 2, each_text),

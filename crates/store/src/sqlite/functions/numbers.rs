@@ -191,7 +191,7 @@ fn width_bucket(args: Args<'_, '_>) -> Result<Value> {
     if !low.is_finite() || !high.is_finite() {
         return refuse("lower and upper bounds must be finite");
     }
-    if low == high {
+    if low.total_cmp(&high).is_eq() {
         return refuse("lower bound cannot equal upper bound");
     }
     let (x, low, high) = if low < high { (x, low, high) } else { (-x, -low, -high) };

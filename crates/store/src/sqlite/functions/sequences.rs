@@ -51,16 +51,11 @@ fn currval(args: Args<'_, '_>) -> Result<Value> {
     session::with(|session| {
         let path = session.scope.search_path.clone();
         let key = writable(session, "currval")?.resolve(name, &path)?;
-        match session.drawn.iter().find(|(drawn, _)| *drawn == key) {
-            Some((_, value)) => Ok(Value::Int(*value)),
-            None => {
-                let bare = key.split_once('.').map_or(&*key, |(_, name)| name);
-                Err(ValueError::new(
-                    "55000",
-                    format!("currval of sequence \"{bare}\" is not yet defined in this session"),
-                ))
-            }
+        if let Some((_, value)) = session.drawn.iter().find(|(drawn, _)| *drawn == key) {
+            return Ok(Value::Int(*value));
         }
+        let bare = key.split_once('.').map_or(&*key, |(_, name)| name);
+        Err(ValueError::new("55000", format!("currval of sequence \"{bare}\" is not yet defined in this session")))
     })
 }
 

@@ -24,12 +24,12 @@ impl<T> Compiled<T> {
         if let Some(found) = self.0.get(&key) {
             return Ok(found.clone());
         }
-        let made = Rc::new(make()?);
+        let compiled = Rc::new(make()?);
         if self.0.len() >= PATTERNS_MAX {
             self.0.clear();
         }
-        self.0.insert(key, made.clone());
-        Ok(made)
+        self.0.insert(key, compiled.clone());
+        Ok(compiled)
     }
 }
 

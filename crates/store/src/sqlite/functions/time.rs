@@ -185,12 +185,10 @@ fn overlaps(args: Args<'_, '_>) -> Result<Value> {
     let period = |a: i64, b: i64| if a <= b { (a, b) } else { (b, a) };
     let ((a, b), (c, d)) = (period(end(0)?, end(1)?), period(end(2)?, end(3)?));
     // A period that is one moment counts as holding it.
-    Ok(Value::bool(if a == c {
-        true
-    } else if a < c {
-        c < b
-    } else {
-        a < d
+    Ok(Value::bool(match a.cmp(&c) {
+        std::cmp::Ordering::Equal => true,
+        std::cmp::Ordering::Less => c < b,
+        std::cmp::Ordering::Greater => a < d,
     }))
 }
 
