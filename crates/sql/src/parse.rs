@@ -22,10 +22,10 @@ use crate::ast::{Expr, Located, Query, Statement};
 use crate::error::SyntaxError;
 use crate::lex::{self, Token, TokenKind};
 
-/// How deep a text may nest, and how high a tree may grow: chains of operators grow to the left without nesting.
-pub const DEPTH_MAX: usize = 200;
+/// How deep a text may nest. Most constructs cost one level, parentheses two, subqueries a few.
+pub const DEPTH_MAX: usize = 128;
 
-/// How high a tree may grow.
+/// How high a tree may grow: chains of operators grow to the left without nesting.
 pub const HEIGHT_MAX: usize = 500;
 
 pub(crate) use expr::power;
@@ -264,8 +264,8 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    /// Everything up to the end of the statement, as text; parentheses stay balanced. Possibly stops at a comma.
-    fn rest(&mut self, stop_at_comma: bool) -> String {
+    /// Everything up to the end of the statement, as text; parentheses must balance. Possibly stops at a comma.
+    fn rest(&mut self, stop_at_comma: bool) -> Parse<String> {
         let start = self.token().start;
         let first = self.at;
         let mut open = 0usize;
@@ -276,19 +276,22 @@ impl<'a> Parser<'a> {
             if self.is("(") {
                 open += 1;
             } else if self.is(")") {
-                open = open.saturating_sub(1);
+                open -= 1;
             } else if self.is(";") {
                 break;
             }
             self.advance();
         }
-        if self.at == first { String::new() } else { self.text[start..self.previous_end()].to_owned() }
+        if open > 0 {
+            return self.expected("\")\"");
+        }
+        Ok(if self.at == first { String::new() } else { self.text[start..self.previous_end()].to_owned() })
     }
 
     /// The text between parentheses that come next, without them.
     fn parenthesised_text(&mut self) -> Parse<String> {
         self.expect("(")?;
-        let text = self.rest(false);
+        let text = self.rest(false)?;
         self.expect(")")?;
         Ok(text)
     }

@@ -59,6 +59,8 @@ struct Piece {
     after_from: bool,
     copies_from_input: bool,
     creates: bool,
+    /// The next word is a name, after `as` or a dot.
+    label: bool,
 }
 
 impl Piece {
@@ -79,6 +81,7 @@ impl Piece {
         if token.kind != TokenKind::Word {
             // Only unbroken words at the start say what the statement is.
             self.words = usize::MAX;
+            self.label = shown == ".";
         }
     }
 
@@ -104,12 +107,15 @@ impl Piece {
                     self.blocks = 1;
                 }
                 self.after_begin = is("begin");
+            } else if self.label {
+                // A name, whatever the word.
             } else if is("case") {
                 self.blocks += 1;
             } else if is("end") {
                 self.blocks -= 1;
             }
         }
+        self.label = is("as");
     }
 }
 

@@ -18,6 +18,18 @@ impl Parser<'_> {
             return Ok(Statement::AlterSequence(crate::ast::AlterSequence { name, if_exists, options }));
         }
         let actions = self.list(Self::alter_action)?;
+        let alone = |action: &AlterAction| {
+            matches!(
+                action,
+                AlterAction::RenameColumn { .. }
+                    | AlterAction::RenameConstraint { .. }
+                    | AlterAction::RenameTo(_)
+                    | AlterAction::SetSchema(_)
+            )
+        };
+        if actions.len() > 1 && actions.iter().any(alone) {
+            return self.error("rename and set schema must stand in a statement of their own");
+        }
         Ok(Statement::AlterTable(Box::new(AlterTable { kind, if_exists, only, name, actions })))
     }
 
@@ -69,7 +81,7 @@ impl Parser<'_> {
         if !self.is_any(&known) {
             return self.unexpected();
         }
-        Ok(AlterAction::Other(self.rest(true)))
+        Ok(AlterAction::Other(self.rest(true)?))
     }
 
     fn add_action(&mut self) -> Parse<AlterAction> {
@@ -158,7 +170,7 @@ impl Parser<'_> {
         if !self.is("set") && !self.is("reset") {
             return self.unexpected();
         }
-        Ok(AlterAction::ColumnOther { column, text: self.rest(true) })
+        Ok(AlterAction::ColumnOther { column, text: self.rest(true)? })
     }
 
     fn at_set_sequence_option(&self) -> bool {

@@ -29,7 +29,6 @@ impl Parser<'_> {
                 self.advance();
                 Expr::Default
             }
-            "case" => self.case()?,
             "cast" => {
                 self.expect_all(&["cast", "("])?;
                 let expr = Box::new(self.expr()?);
@@ -113,7 +112,8 @@ impl Parser<'_> {
         Ok(items)
     }
 
-    fn case(&mut self) -> Parse<Expr> {
+    /// `case … end`.
+    pub(super) fn case(&mut self) -> Parse<Expr> {
         self.expect("case")?;
         let operand = if self.is("when") { None } else { Some(Box::new(self.expr()?)) };
         let mut branches = Vec::new();
@@ -278,6 +278,12 @@ impl Parser<'_> {
                 self.eat("all");
             }
             call.args = self.list(Self::argument)?;
+            if call.args.iter().rev().skip(1).any(|arg| arg.variadic) {
+                return self.error("a variadic argument must be the last one");
+            }
+            if call.args.windows(2).any(|pair| pair[0].name.is_some() && pair[1].name.is_none() && !pair[1].variadic) {
+                return self.error("positional argument cannot follow named argument");
+            }
             if self.is("order") {
                 call.order_by = self.order_by()?;
             }

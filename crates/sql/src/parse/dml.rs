@@ -46,7 +46,7 @@ impl Parser<'_> {
         } else {
             None
         };
-        let source = if self.eat_all(&["default", "values"]) {
+        let source = if columns.is_empty() && self.eat_all(&["default", "values"]) {
             InsertSource::DefaultValues
         } else {
             InsertSource::Query(Box::new(self.query()?))

@@ -40,6 +40,9 @@ pub(crate) mod power {
     }
 }
 
+/// How many tests may follow each other without parentheses, as in `x is null is true`.
+const WRAPPED_MAX: usize = 16;
+
 /// Whether an operand may hold every operator, or only those that PostgreSQL allows between `between` and `and` and in
 /// column defaults.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,7 @@ impl Parser<'_> {
     pub(super) fn infix(&mut self, mut left: Expr, min: u8, grammar: Grammar) -> Parse<Expr> {
         // The level that must not follow itself.
         let mut closed = None;
+        let mut wrapped = 0;
         loop {
             let Some(power) = self.next_power(&left, grammar) else { return Ok(left) };
             if power < min {
@@ -133,11 +137,18 @@ impl Parser<'_> {
             if closed == Some(power) {
                 return self.unexpected();
             }
-            closed = matches!(power, power::IS | power::COMPARE | power::BETWEEN).then_some(power);
-            let quantified;
-            (left, quantified) = self.infix_once(left, power, grammar)?;
-            if quantified {
-                closed = None;
+            left = self.infix_once(left, power, grammar)?;
+            // Only what ends with an operand is open to the next operator; `x in (…)` or `x is null` is complete.
+            let open = match &left {
+                Expr::Binary { .. } => power == power::COMPARE,
+                Expr::IsDistinctFrom { .. } | Expr::Between { .. } | Expr::Like { .. } => true,
+                _ => false,
+            };
+            closed = open.then_some(power);
+            // Chains of these are written with parentheses or calls around each link, so they must not be long.
+            wrapped += usize::from(matches!(power, power::IS | power::COMPARE | power::BETWEEN | power::ZONE));
+            if wrapped > WRAPPED_MAX {
+                return self.error(format!("a chain of operators is more than {WRAPPED_MAX} levels high"));
             }
             self.grow()?;
         }
@@ -190,9 +201,9 @@ impl Parser<'_> {
         }
     }
 
-    /// One operator and its right side. The flag says whether it was `any` or `all`, after which anything may follow.
-    fn infix_once(&mut self, left: Expr, power: u8, grammar: Grammar) -> Parse<(Expr, bool)> {
-        let expr = match power {
+    /// One operator and its right side.
+    fn infix_once(&mut self, left: Expr, power: u8, grammar: Grammar) -> Parse<Expr> {
+        Ok(match power {
             power::CAST => {
                 self.advance();
                 Expr::Cast { expr: Box::new(left), ty: self.type_name()? }
@@ -204,7 +215,7 @@ impl Parser<'_> {
                 Expr::Binary { op, left: Box::new(left), right }
             }
             power::IS => self.is_test(left, grammar)?,
-            power::BETWEEN => return self.set_test(left, grammar),
+            power::BETWEEN => self.set_test(left, grammar)?,
             power::ZONE => self.at_zone(left, grammar)?,
             power::COLLATE => {
                 self.advance();
@@ -218,13 +229,12 @@ impl Parser<'_> {
                     BinaryOp::from_symbol(self.text_of(token))
                 };
                 if let Some(all) = self.quantifier() {
-                    return Ok((self.quantified(left, op, all)?, true));
+                    return self.quantified(left, op, all);
                 }
                 let right = Box::new(self.operand(power + 1, grammar)?);
                 Expr::Binary { op, left: Box::new(left), right }
             }
-        };
-        Ok((expr, false))
+        })
     }
 
     /// `any (`, `some (` (false) or `all (` (true).
@@ -278,20 +288,17 @@ impl Parser<'_> {
     }
 
     /// `[not] in|between|like|ilike|similar to …`, and `overlaps`.
-    fn set_test(&mut self, left: Expr, grammar: Grammar) -> Parse<(Expr, bool)> {
+    fn set_test(&mut self, left: Expr, grammar: Grammar) -> Parse<Expr> {
         if self.eat("overlaps") {
-            return Ok((self.overlaps(left, grammar)?, false));
+            return self.overlaps(left, grammar);
         }
         let negated = self.eat("not");
         if self.eat("in") {
             let expr = Box::new(left);
-            return Ok((
-                match self.paren()? {
-                    Paren::Query(query) => Expr::InQuery { expr, query, negated },
-                    Paren::Exprs(list) => Expr::InList { expr, list, negated },
-                },
-                false,
-            ));
+            return Ok(match self.paren()? {
+                Paren::Query(query) => Expr::InQuery { expr, query, negated },
+                Paren::Exprs(list) => Expr::InList { expr, list, negated },
+            });
         }
         if self.eat("between") {
             let symmetric = self.eat("symmetric");
@@ -301,7 +308,7 @@ impl Parser<'_> {
             let low = Box::new(self.restricted_expr()?);
             self.expect("and")?;
             let high = Box::new(self.operand(power::BETWEEN + 1, grammar)?);
-            return Ok((Expr::Between { expr: Box::new(left), low, high, symmetric, negated }, false));
+            return Ok(Expr::Between { expr: Box::new(left), low, high, symmetric, negated });
         }
         let kind = if self.eat("like") {
             LikeKind::Like
@@ -320,11 +327,11 @@ impl Parser<'_> {
                 (_, false) => "~~*",
                 (_, true) => "!~~*",
             };
-            return Ok((self.quantified(left, BinaryOp::Other(symbol.into()), all)?, true));
+            return self.quantified(left, BinaryOp::Other(symbol.into()), all);
         }
         let pattern = Box::new(self.operand(power::BETWEEN + 1, grammar)?);
         let escape = if self.eat("escape") { Some(Box::new(self.operand(power::BETWEEN + 1, grammar)?)) } else { None };
-        Ok((Expr::Like { expr: Box::new(left), pattern, escape, kind, negated }, false))
+        Ok(Expr::Like { expr: Box::new(left), pattern, escape, kind, negated })
     }
 
     fn overlaps(&mut self, left: Expr, grammar: Grammar) -> Parse<Expr> {
@@ -406,8 +413,9 @@ impl Parser<'_> {
     }
 
     fn paren_expr(&mut self, items: Vec<Expr>) -> Parse<Expr> {
+        let single = items.len() == 1;
         let value = self.paren_value(items);
-        if matches!(value, Expr::Row { explicit: false, .. }) { Ok(value) } else { self.indirection(value) }
+        if single { self.indirection(value) } else { Ok(value) }
     }
 
     /// Subscripts and fields after something that may have them.
@@ -475,6 +483,10 @@ impl Parser<'_> {
     /// An operand that begins with a word.
     fn word_expr(&mut self) -> Parse<Expr> {
         let class = keyword::class(self.text_of(self.token()));
+        // The one that nests most is taken first, to keep its stack frames few.
+        if class == Class::Reserved && self.is("case") {
+            return self.case();
+        }
         if class != Class::Free
             && let Some(expr) = self.special()?
         {

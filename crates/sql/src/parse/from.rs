@@ -99,25 +99,27 @@ impl Parser<'_> {
         if !lateral && !self.at_source_function() {
             return self.table_reference();
         }
-        let place = self.token();
-        let call = match self.special()? {
-            Some(Expr::Function(call)) => *call,
-            Some(_) => return self.error_at(place, "this is no function that yields rows"),
-            None => self.source_call()?,
-        };
+        let call = self.source_call()?;
         self.function_source(lateral, vec![TableFunction { call, columns: Vec::new() }], false)
     }
 
     /// Whether a call comes next rather than a table.
     fn at_source_function(&self) -> bool {
-        self.is_at(1, "(")
+        (self.is_at(1, "(") && !self.is("only"))
             || (self.is_at(1, ".") && self.is_at(3, "("))
             || self.is_any(&["current_date", "current_timestamp", "current_user", "session_user", "current_time"])
     }
 
     fn source_call(&mut self) -> Parse<FunctionCall> {
-        let name = self.function_object_name()?;
-        let call = self.call(name)?;
+        let place = self.token();
+        let call = match self.special()? {
+            Some(Expr::Function(call)) => *call,
+            Some(_) => return self.error_at(place, "this is no function that yields rows"),
+            None => {
+                let name = self.function_object_name()?;
+                self.call(name)?
+            }
+        };
         if call.over.is_some() {
             return self.error("window functions are not allowed in functions in FROM");
         }

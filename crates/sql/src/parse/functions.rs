@@ -58,7 +58,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn language(&mut self) -> Parse<Name> {
-        if self.at_string() { Ok(self.string()?.to_ascii_lowercase().into()) } else { self.label() }
+        if self.at_string() { Ok(self.string()?.into()) } else { self.label() }
     }
 
     fn function_body(&mut self) -> Parse<FunctionBody> {
@@ -114,7 +114,7 @@ impl Parser<'_> {
             }
             _ => false,
         };
-        let name = if named { Some(self.function_or_column_name()?) } else { None };
+        let name = if named { Some(self.function_name()?) } else { None };
         if mode.is_none() && name.is_some() {
             mode = self.param_mode();
         }

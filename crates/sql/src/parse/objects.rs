@@ -2,9 +2,9 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    AlterDomain, AlterDomainAction, AlterObject, AlterObjectAction, AlterType, AlterTypeAction, Comment, CreateDomain,
-    CreateExtension, CreateSchema, CreateSequence, CreateType, Drop, EnumPlace, ObjectKind, ObjectName, ObjectRef,
-    SequenceOption, Statement, TypeDefinition,
+    AlterDomain, AlterDomainAction, AlterObject, AlterObjectAction, AlterType, AlterTypeAction, ColumnConstraintKind,
+    Comment, CreateDomain, CreateExtension, CreateSchema, CreateSequence, CreateType, Drop, EnumPlace, ObjectKind,
+    ObjectName, ObjectRef, SequenceOption, Statement, TypeDefinition,
 };
 
 /// The words of each kind of object, longer ones first where one begins another.
@@ -198,7 +198,7 @@ impl Parser<'_> {
             let object = ObjectRef { name, on: None, args: None };
             return Ok(Statement::AlterObject(Box::new(AlterObject { kind: ObjectKind::Type, object, action })));
         } else if self.is_any(&["add", "drop", "alter", "rename", "set"]) {
-            AlterTypeAction::Other(self.rest(false))
+            AlterTypeAction::Other(self.rest(false)?)
         } else {
             return self.unexpected();
         };
@@ -212,7 +212,20 @@ impl Parser<'_> {
         self.eat("as");
         let ty = self.type_name()?;
         let mut domain = CreateDomain { name, ty, collation: None, constraints: Vec::new() };
+        let place = self.token();
         self.column_constraints(&mut domain.constraints, &mut domain.collation)?;
+        let fits = |kind: &ColumnConstraintKind| {
+            matches!(
+                kind,
+                ColumnConstraintKind::NotNull
+                    | ColumnConstraintKind::Null
+                    | ColumnConstraintKind::Default(_)
+                    | ColumnConstraintKind::Check { .. }
+            )
+        };
+        if !domain.constraints.iter().all(|constraint| fits(&constraint.kind)) {
+            return self.error_at(place, "a domain has default, null, not null and check constraints only");
+        }
         Ok(domain)
     }
 

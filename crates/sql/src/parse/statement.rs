@@ -55,9 +55,9 @@ impl Parser<'_> {
                 Statement::Notify { channel, payload: if self.eat(",") { Some(self.string()?) } else { None } }
             }
             "explain" => self.explain()?,
-            "copy" => Statement::Copy(self.rest(false)),
+            "copy" => Statement::Copy(self.rest(false)?),
             "analyze" | "analyse" | "vacuum" | "reindex" | "cluster" | "lock" | "listen" | "unlisten" | "discard"
-            | "checkpoint" => Statement::Maintenance { command: word.into(), text: self.rest(false) },
+            | "checkpoint" => Statement::Maintenance { command: word.into(), text: self.rest(false)? },
             _ => return self.unsupported(""),
         })
     }
@@ -85,6 +85,13 @@ impl Parser<'_> {
         }
         if self.is("trigger") || self.are(&["constraint", "trigger"]) {
             return Ok(Statement::CreateTrigger(self.create_trigger(start)?));
+        }
+        if or_replace
+            && (self.is("temporary") || self.is("temp"))
+            && (self.is_at(1, "view") || self.is_at(1, "recursive"))
+        {
+            self.advance();
+            return Ok(Statement::CreateView(Box::new(self.create_view(true, true)?)));
         }
         if or_replace {
             return self.unsupported("create or replace");
@@ -223,7 +230,7 @@ impl Parser<'_> {
         match word {
             "start" => {
                 self.expect("transaction")?;
-                return Ok(Statement::Begin(self.rest(false)));
+                return Ok(Statement::Begin(self.rest(false)?));
             }
             "savepoint" => return Ok(Statement::Savepoint(self.name()?)),
             "release" => {
@@ -236,7 +243,7 @@ impl Parser<'_> {
             self.eat("transaction");
         }
         match word {
-            "begin" => Ok(Statement::Begin(self.rest(false))),
+            "begin" => Ok(Statement::Begin(self.rest(false)?)),
             "commit" | "end" => {
                 self.no_chain()?;
                 Ok(Statement::Commit)
@@ -263,10 +270,10 @@ impl Parser<'_> {
     fn set(&mut self) -> Parse<Statement> {
         self.expect("set")?;
         if self.is("transaction") || self.is("constraints") || self.are(&["session", "characteristics"]) {
-            return Ok(Statement::SetOther(self.rest(false)));
+            return Ok(Statement::SetOther(self.rest(false)?));
         }
         if self.are(&["session", "authorization"]) || self.are(&["local", "session", "authorization"]) {
-            return Ok(Statement::SetOther(self.rest(false)));
+            return Ok(Statement::SetOther(self.rest(false)?));
         }
         let scope =
             if self.eat("local") { Some(SetScope::Local) } else { self.eat("session").then_some(SetScope::Session) };

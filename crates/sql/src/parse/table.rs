@@ -31,7 +31,7 @@ impl Parser<'_> {
         };
         if self.eat_all(&["partition", "of"]) {
             let parent = self.object_name()?;
-            table.partition_of = Some((parent, self.rest(false)));
+            table.partition_of = Some((parent, self.rest(false)?));
             return Ok(table);
         }
         if self.is("of") {
@@ -53,7 +53,7 @@ impl Parser<'_> {
             table.inherits = self.parenthesised(Self::object_name)?;
         }
         if self.eat_all(&["partition", "by"]) {
-            table.partition_by = Some(self.rest(false));
+            table.partition_by = Some(self.rest(false)?);
             return Ok(table);
         }
         if self.eat("using") {
@@ -144,7 +144,7 @@ impl Parser<'_> {
         collation: &mut Option<ObjectName>,
     ) -> Parse<()> {
         loop {
-            if self.eat("collate") {
+            if collation.is_none() && self.eat("collate") {
                 *collation = Some(self.any_object_name()?);
                 continue;
             }
@@ -152,8 +152,15 @@ impl Parser<'_> {
             let mut timing = Timing::default();
             if self.timing(&mut timing)? {
                 match constraints.last_mut() {
-                    Some(constraint) => constraint.timing = timing,
-                    None => return self.error_at(place, "misplaced DEFERRABLE clause"),
+                    Some(ColumnConstraint {
+                        kind:
+                            ColumnConstraintKind::PrimaryKey
+                            | ColumnConstraintKind::Unique { .. }
+                            | ColumnConstraintKind::References(_),
+                        timing: place,
+                        ..
+                    }) => *place = timing,
+                    _ => return self.error_at(place, "misplaced DEFERRABLE clause"),
                 }
                 continue;
             }
@@ -329,7 +336,7 @@ impl Parser<'_> {
             let columns = self.name_list()?;
             TableConstraintKind::ForeignKey { columns, reference: self.foreign_ref()? }
         } else if self.eat("exclude") {
-            TableConstraintKind::Exclude(self.rest(true))
+            TableConstraintKind::Exclude(self.rest(true)?)
         } else {
             return self.expected("a constraint");
         };
@@ -388,7 +395,7 @@ impl Parser<'_> {
         self.expect("index")?;
         let concurrently = self.eat("concurrently");
         let if_not_exists = self.if_not_exists();
-        let name = if self.is("on") { None } else { Some(self.name()?) };
+        let name = if self.is("on") && !if_not_exists { None } else { Some(self.name()?) };
         self.expect("on")?;
         let only = self.eat("only");
         let table = self.object_name()?;

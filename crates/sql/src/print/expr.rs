@@ -223,13 +223,15 @@ impl Printer {
             }
             UnaryOp::Neg | UnaryOp::Plus => {
                 self.word(if *op == UnaryOp::Neg { "-" } else { "+" });
-                // One more, so that two signs never meet: `--` is a comment.
-                self.operand(expr, power::SIGN + 1);
+                // Two signs must not meet: `--` is a comment.
+                self.when(matches!(expr, Expr::Unary { op: UnaryOp::Neg | UnaryOp::Plus, .. }), " ");
+                self.operand(expr, power::SIGN);
             }
             UnaryOp::Other(symbol) => {
                 self.word(symbol);
                 self.word(" ");
-                self.operand(expr, power::OTHER + 1);
+                let chained = matches!(expr, Expr::Unary { op: UnaryOp::Other(_), .. });
+                self.operand(expr, if chained { power::OTHER } else { power::OTHER + 1 });
             }
             UnaryOp::Qualified(name) => {
                 self.qualified_operator(name);
@@ -280,10 +282,12 @@ impl Printer {
                 self.word("]");
             }
             Expr::Field { expr, name } => {
-                self.word("(");
+                let direct = matches!(**expr, Expr::Subscript { .. } | Expr::Slice { .. } | Expr::Field { .. });
+                self.when(!direct, "(");
                 // A subquery brings its own parentheses, but a second pair does no harm.
                 self.expr(expr);
-                self.word(").");
+                self.when(!direct, ")");
+                self.word(".");
                 self.name(name);
             }
             other => self.bare(other),
