@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<u8>> {
         } else {
             match b.get(i + 1..i + 4) {
                 Some([h @ b'0'..=b'3', m @ b'0'..=b'7', l @ b'0'..=b'7']) => {
-                    out.push((h - b'0') * 64 + (m - b'0') * 8 + (l - b'0'))
+                    out.push((h - b'0') * 64 + (m - b'0') * 8 + (l - b'0'));
                 }
                 _ => return Err(ValueError::new("22P02", "invalid input syntax for type bytea")),
             }

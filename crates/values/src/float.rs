@@ -25,7 +25,9 @@ fn out_of_range(text: &str, ty: &str) -> ValueError {
 /// Infinite only when written so; zero only when every digit was.
 fn in_range(infinite: bool, zero: bool, t: &str) -> bool {
     let digits = || t.split(['e', 'E']).next().unwrap_or("");
-    !(infinite && t.contains(|c: char| c.is_ascii_digit())) && !(zero && digits().contains(|c| matches!(c, '1'..='9')))
+    let too_large = infinite && t.contains(|c: char| c.is_ascii_digit());
+    let too_small = zero && digits().contains(|c| matches!(c, '1'..='9'));
+    !too_large && !too_small
 }
 
 /// A buffer on the stack for the standard library's shortest digits.
@@ -170,7 +172,7 @@ mod tests {
             (1e-4, "0.0001"),
             (1e-5, "1e-05"),
             (1.5e-10, "1.5e-10"),
-            (1.2345678901234568e17, "1.2345678901234568e+17"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
             (1e300, "1e+300"),
             (1.0 / 3.0, "0.3333333333333333"),
             (f64::NAN, "NaN"),
@@ -189,7 +191,7 @@ mod tests {
             (1_234_567.0, "1.234567e+06"),
             (1.0 / 3.0, "0.33333334"),
             (3.4e38, "3.4e+38"),
-            (1_070_834.25, "1.0708342e+06"),
+            (1_070_834.3, "1.0708342e+06"),
             (-78_012_816.0, "-7.8012816e+07"),
         ] {
             assert_eq!(to_text(f64::from(f), true), want);

@@ -1,7 +1,7 @@
 //! PostgreSQL's types and values, without a database.
 //!
 //! How each type is stored on SQLite, read from text and from JSON, printed as text and as JSON, compared and computed,
-//! exactly as PostgreSQL 15 does it (UTF-8, C collation, DateStyle ISO, IntervalStyle postgres). Pure: no clock, no IO;
+//! exactly as PostgreSQL 15 does it (UTF-8, C collation, `DateStyle` ISO, `IntervalStyle` postgres). Pure: no clock, no IO;
 //! what depends on a session (its time zone, the transaction's time) comes in as a [`Session`].
 //!
 //! **Words.** A *stored form* is what a SQLite cell holds ([`Value`], [`ValueRef`]); an *input* is PostgreSQL's text
@@ -25,6 +25,11 @@
 //! **Invariants.** `input(ty, text(x)) == x` for every stored `x`; [`compare`] is a total order and agrees with SQLite's
 //! order under the collation that [`Type::collation`] names; nothing here panics on any input, and every size is bounded.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "short functions over digits, bytes and bounds: a and b, x and y say as much as any name"
+)]
+
 pub mod array;
 mod bytea;
 mod cast;
@@ -38,6 +43,8 @@ mod network;
 pub mod numeric;
 mod order;
 mod print;
+#[cfg(test)]
+mod properties;
 pub mod quote;
 pub mod range;
 #[cfg(test)]

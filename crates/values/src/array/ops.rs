@@ -6,7 +6,7 @@ use crate::order::flatten;
 use crate::{Result, Type, Value, ValueError, ValueRef, compare};
 use std::cmp::Ordering;
 
-fn leaves<'a>(array: &'a str) -> Vec<&'a str> {
+fn leaves(array: &str) -> Vec<&str> {
     let mut out = Vec::new();
     flatten(array, &mut out);
     out
@@ -96,7 +96,8 @@ pub fn ndims(array: &str) -> Option<i64> {
 /// `array_dims(array)`: `[1:2][1:3]`; `None` (NULL) for an empty array.
 pub fn dims_text(array: &str) -> Option<String> {
     let d = dimensions(array);
-    (!d.is_empty()).then(|| d.iter().map(|n| format!("[1:{n}]")).collect())
+    let bounds: Vec<String> = d.iter().map(|n| format!("[1:{n}]")).collect();
+    (!bounds.is_empty()).then(|| bounds.concat())
 }
 
 /// `cardinality(array)`

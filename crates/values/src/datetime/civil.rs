@@ -56,7 +56,7 @@ pub fn days_in_month(year: i32, month: u32) -> u32 {
 
 /// The day of the week: 0 is Sunday.
 pub fn weekday(days: i32) -> i32 {
-    (i64::from(days) + 4).rem_euclid(7) as i32
+    (days.rem_euclid(7) + 4) % 7
 }
 
 /// ISO year and week of a day.

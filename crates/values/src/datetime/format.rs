@@ -246,7 +246,7 @@ fn field(name: &str, fill: bool, s: &Source, out: &mut String) {
         "am" | "pm" => out.push_str(if s.hour % 24 >= 12 { "pm" } else { "am" }),
         "A.M." | "P.M." => out.push_str(if s.hour % 24 >= 12 { "P.M." } else { "A.M." }),
         "a.m." | "p.m." => out.push_str(if s.hour % 24 >= 12 { "p.m." } else { "a.m." }),
-        "Q" => number(i64::from((s.civil.month + 2) / 3), 1, out),
+        "Q" => number(i64::from(s.civil.month.div_ceil(3)), 1, out),
         "W" => number(i64::from((s.civil.day.max(1) - 1) / 7 + 1), 1, out),
         "WW" => number((day_of_year - 1) / 7 + 1, 2, out),
         "IW" => number(i64::from(iso.1), 2, out),
@@ -273,6 +273,7 @@ pub fn to_date(text: &str, pattern: &str) -> Result<i32> {
 }
 
 /// `to_timestamp(text, pattern)`; gives microseconds UTC, the text read in a zone unless it names one.
+#[expect(clippy::too_many_lines, reason = "one arm for each field of a pattern, all filling the same few variables")]
 pub fn to_timestamp(text: &str, pattern: &str, offset_s: i32) -> Result<i64> {
     let mut rest = text.trim_start();
     let (mut year, mut month, mut day, mut day_of_year, mut julian) = (None, 1, 1, None, None);
@@ -330,7 +331,7 @@ pub fn to_timestamp(text: &str, pattern: &str, offset_s: i32) -> Result<i64> {
                     } else {
                         y
                     }
-                })
+                });
             }
             "MM" => month = take(2)?,
             "DD" => day = take(2)?,

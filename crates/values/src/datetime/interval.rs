@@ -153,7 +153,7 @@ impl Interval {
     pub fn parse(text: &str) -> Result<Self> {
         let syntax = || ValueError::datetime_syntax("interval", text);
         let t = text.trim();
-        if t.len() > 256 {
+        if t.len() > 256 || !t.is_ascii() {
             return Err(syntax());
         }
         let parsed = if t.starts_with(['P', 'p']) { iso(&t[1..]) } else { words(&t.to_ascii_lowercase()) };
@@ -219,10 +219,12 @@ impl Total {
         }
         self.seen |= bit;
         let whole = n.whole;
-        let years = |years: i64, months: &mut i64| -> std::result::Result<(), Fault> {
-            let more =
-                whole.checked_mul(12 * years).filter(|m| m.abs() < i64::from(i32::MAX) * 2).ok_or(Fault::Range)?;
-            *months += more + (n.fraction * 12.0 * years as f64).round() as i64;
+        let years = |years: i32, months: &mut i64| -> std::result::Result<(), Fault> {
+            let more = whole
+                .checked_mul(12 * i64::from(years))
+                .filter(|m| m.abs() < i64::from(i32::MAX) * 2)
+                .ok_or(Fault::Range)?;
+            *months += more + (n.fraction * 12.0 * f64::from(years)).round() as i64;
             Ok(())
         };
         let time = i128::from(whole);

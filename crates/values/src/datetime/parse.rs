@@ -34,7 +34,7 @@ enum Special {
 enum Fault {
     Syntax,
     Field,
-    /// A month or day outside any calendar: PostgreSQL suspects the DateStyle.
+    /// A month or day outside any calendar: PostgreSQL suspects the `DateStyle`.
     MonthDay,
     Zone,
     UnknownZone(String),
@@ -196,7 +196,7 @@ const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursd
 fn month_named(word: &str) -> Option<u32> {
     let hit =
         |m: &&str| *m == word || (word.len() == 3 && m.starts_with(word)) || (word == "sept" && **m == *"september");
-    MONTHS.iter().position(|m| hit(&m)).and_then(|i| u32::try_from(i + 1).ok())
+    MONTHS.iter().position(hit).and_then(|i| u32::try_from(i + 1).ok())
 }
 
 /// Reads all fields of a text.
@@ -449,10 +449,9 @@ fn abbreviation(word: &str) -> Option<i32> {
     let hours = match word {
         "z" | "zulu" | "utc" | "gmt" | "uct" | "ut" | "wet" => 0.0,
         "bst" | "cet" | "met" | "wat" | "west" => 1.0,
-        "cest" | "eet" | "mest" | "sast" | "cat" => 2.0,
+        "cest" | "eet" | "mest" | "sast" | "cat" | "ist" => 2.0,
         "eest" | "msk" | "eat" => 3.0,
         "pkt" => 5.0,
-        "ist" => 2.0,
         "hkt" | "sgt" | "awst" => 8.0,
         "jst" | "kst" => 9.0,
         "acst" => 9.5,
@@ -545,9 +544,8 @@ fn word(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
             return Ok(stop);
         }
         "am" | "pm" => f.afternoon = Some(w == "pm"),
-        "ad" => {}
         "bc" => f.before_christ = true,
-        "at" | "on" => {}
+        "ad" | "at" | "on" => {}
         "infinity" => f.special = Some(Special::Infinity),
         "epoch" => f.special = Some(Special::Epoch),
         "now" => f.special = Some(Special::Now),
@@ -694,7 +692,7 @@ mod tests {
             ("2020-01-01 10:00", "10:00:00.000000"),
             ("allballs", "00:00:00.000000"),
         ] {
-            assert_eq!(input_time(text, &NOW).map(time_text).unwrap_or_else(|e| e.message), want);
+            assert_eq!(input_time(text, &NOW).map_or_else(|e| e.message, time_text), want);
         }
         for (text, want) in [
             ("04:05:06+02", "04:05:06.000000+02:00"),

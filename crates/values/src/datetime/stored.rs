@@ -106,11 +106,11 @@ pub fn push_offset(offset_s: i32, full: bool, out: &mut String) {
     out.push(if offset_s < 0 { '-' } else { '+' });
     let s = offset_s.unsigned_abs();
     digits(out, s / 3600, 2);
-    if full || s % 3600 > 0 {
+    if full || !s.is_multiple_of(3600) {
         out.push(':');
         digits(out, s / 60 % 60, 2);
     }
-    if s % 60 > 0 {
+    if !s.is_multiple_of(60) {
         out.push(':');
         digits(out, s % 60, 2);
     }
@@ -182,7 +182,7 @@ pub fn timestamp_us(text: &str) -> Option<i64> {
 /// Time and offset east of a stored time with zone.
 pub fn timetz_parts(text: &str) -> Option<(i64, i32)> {
     let at = text.rfind(['+', '-'])?;
-    let zone = text[at + 1..].as_bytes();
+    let zone = &text.as_bytes()[at + 1..];
     let part = |from: usize| zone.get(from..from + 2).map_or(Some(0), number);
     let s = part(0)? * 3600 + part(3)? * 60 + part(6)?;
     let s = i32::try_from(s).ok()?;

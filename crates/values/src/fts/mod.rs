@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn texts_match_queries_as_in_postgresql() {
         let text = "The quick brown foxes jumped over the lazy-dog's fence, twice in 2021";
-        let cases: &[(fn(Config, &str) -> Result<Query>, &str, bool)] = &[
+        type Make = fn(Config, &str) -> Result<Query>;
+        let cases: &[(Make, &str, bool)] = &[
             (to_query, "fox & jump", true),
             (to_query, "fox <-> jump", true),
             (to_query, "quick <-> fox", false),

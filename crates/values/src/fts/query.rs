@@ -3,7 +3,7 @@
 use super::vector::{Vector, weight_of};
 use super::{Config, put_quoted, token};
 use crate::{Result, ValueError};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The deepest nesting of parentheses and negations, and the most operands.
 const DEPTH_MAX: usize = 200;
@@ -345,12 +345,11 @@ impl Node {
     fn places(&self, v: &Vector) -> Places {
         let pair = |a: &Self, b: &Self, distance: Option<u16>| {
             let (a, b) = (a.places(v), b.places(v));
-            let (left, right, width) = match distance {
-                Some(d) => (i32::from(d) + b.width, 0, i32::from(d) + a.width + b.width),
-                None => {
-                    let widest = a.width.max(b.width);
-                    (widest - a.width, widest - b.width, widest)
-                }
+            let (left, right, width) = if let Some(d) = distance {
+                (i32::from(d) + b.width, 0, i32::from(d) + a.width + b.width)
+            } else {
+                let widest = a.width.max(b.width);
+                (widest - a.width, widest - b.width, widest)
             };
             let shift = |p: &Places, by: i32| p.at.iter().map(|x| x + by).collect::<Vec<_>>();
             ((a.negated, shift(&a, left)), (b.negated, shift(&b, right)), width)
@@ -373,24 +372,24 @@ impl Node {
             }
             Self::And(a, b) | Self::Phrase(a, b, _) => {
                 let distance = if let Self::Phrase(_, _, d) = self { Some(*d) } else { None };
-                let ((x_not, x), (y_not, y), width) = pair(a, b, distance);
+                let ((x_not, x), (y_not, y), reach) = pair(a, b, distance);
                 let at = match (x_not, y_not) {
                     (false, false) => with(&x, &y),
                     (true, false) => without(&y, &x),
                     (false, true) => without(&x, &y),
                     (true, true) => union(&x, &y),
                 };
-                Places { negated: x_not && y_not, at, width }
+                Places { negated: x_not && y_not, at, width: reach }
             }
             Self::Or(a, b) => {
-                let ((x_not, x), (y_not, y), width) = pair(a, b, None);
+                let ((x_not, x), (y_not, y), reach) = pair(a, b, None);
                 let at = match (x_not, y_not) {
                     (false, false) => union(&x, &y),
                     (true, false) => without(&x, &y),
                     (false, true) => without(&y, &x),
                     (true, true) => with(&x, &y),
                 };
-                Places { negated: x_not || y_not, at, width }
+                Places { negated: x_not || y_not, at, width: reach }
             }
         }
     }
@@ -433,7 +432,9 @@ impl Node {
                     Self::And(..) => out.push_str(" & "),
                     Self::Or(..) => out.push_str(" | "),
                     Self::Phrase(_, _, 1) => out.push_str(" <-> "),
-                    Self::Phrase(_, _, d) => out.push_str(&format!(" <{d}> ")),
+                    Self::Phrase(_, _, d) => {
+                        let _ = write!(out, " <{d}> ");
+                    }
                     _ => {}
                 }
                 b.write(own, matches!(self, Self::Phrase(..)), out);
@@ -473,7 +474,8 @@ mod tests {
 
     #[test]
     fn queries_are_read_in_four_syntaxes() {
-        let cases: &[(fn(Config, &str) -> Result<Query>, &str, &str)] = &[
+        type Make = fn(Config, &str) -> Result<Query>;
+        let cases: &[(Make, &str, &str)] = &[
             (to_query, "The & Fat & Rats", "'fat' & 'rat'"),
             (to_query, "fat <-> the <-> rats", "'fat' <2> 'rat'"),
             (to_query, "(fat | cat) & !rat", "( 'fat' | 'cat' ) & !'rat'"),

@@ -80,7 +80,7 @@ impl Word {
         }
         let region = |from: usize| {
             let mut i = from + 1;
-            while i < c.len() && !(vowel(c[i - 1]) && !vowel(c[i])) {
+            while i < c.len() && (vowel(c[i]) || !vowel(c[i - 1])) {
                 i += 1;
             }
             (i + 1).min(c.len())
@@ -88,7 +88,7 @@ impl Word {
         let head = ["gener", "commun", "arsen"].iter().find(|p| word.starts_with(**p)).map(|p| p.len());
         let r1 = head.unwrap_or_else(|| region(0));
         let r2 = if r1 < c.len() { region(r1) } else { c.len() };
-        Self { r1, r2, c }
+        Self { c, r1, r2 }
     }
 
     fn text(&self) -> String {
@@ -142,10 +142,8 @@ impl Word {
 
     fn past_and_progressive(&mut self) {
         match self.suffix(&["eed", "eedly", "ed", "edly", "ing", "ingly"]) {
-            Some(s @ ("eed" | "eedly")) => {
-                if self.within(s, self.r1) {
-                    self.swap(s, "ee");
-                }
+            Some(s @ ("eed" | "eedly")) if self.within(s, self.r1) => {
+                self.swap(s, "ee");
             }
             Some(s) if self.vowel_before(self.c.len() - s.len()) => {
                 self.swap(s, "");

@@ -75,7 +75,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             continue;
         }
         let token = |len: usize, word: bool| Token { text: &text[at..at + len], word };
-        let taken = if let Some(len) = mail(s) {
+        let step = if let Some(len) = mail(s) {
             out.push(token(len, false));
             len
         } else if let Some(len) = host(s) {
@@ -102,8 +102,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         } else {
             c.len_utf8()
         };
-        before = text[at..at + taken].chars().next_back().unwrap_or(' ');
-        at += taken;
+        before = text[at..at + step].chars().next_back().unwrap_or(' ');
+        at += step;
     }
     out
 }

@@ -14,14 +14,12 @@ impl Json<'_> {
     #[must_use = "the tree is changed only when this succeeds"]
     pub fn normalise(&mut self) -> Result<()> {
         match self {
-            Self::Number(n) => {
-                if n.bytes().any(|b| !b.is_ascii_digit()) {
-                    let exponent = n.find(['e', 'E']).map_or(Ok(0), |at| n[at + 1..].parse::<i64>());
-                    if !exponent.is_ok_and(|e| e.abs() <= EXPONENT_MAX) {
-                        return Err(ValueError::new("22003", "value overflows numeric format"));
-                    }
-                    *n = Cow::Owned(numeric::canonical(n)?);
+            Self::Number(n) if n.bytes().any(|b| !b.is_ascii_digit()) => {
+                let exponent = n.find(['e', 'E']).map_or(Ok(0), |at| n[at + 1..].parse::<i64>());
+                if !exponent.is_ok_and(|e| e.abs() <= EXPONENT_MAX) {
+                    return Err(ValueError::new("22003", "value overflows numeric format"));
                 }
+                *n = Cow::Owned(numeric::canonical(n)?);
             }
             Self::Array(items) => {
                 for item in items {

@@ -26,13 +26,12 @@ pub fn item(json: &str, index: i64) -> Option<&str> {
     if kind(json) != b'[' {
         return None;
     }
-    match usize::try_from(index) {
-        Ok(i) => elements(json).nth(i),
-        Err(_) => {
-            let all: Vec<&str> = elements(json).collect();
-            let back = usize::try_from(index.unsigned_abs()).ok()?;
-            all.len().checked_sub(back).map(|i| all[i])
-        }
+    if let Ok(i) = usize::try_from(index) {
+        elements(json).nth(i)
+    } else {
+        let all: Vec<&str> = elements(json).collect();
+        let back = usize::try_from(index.unsigned_abs()).ok()?;
+        all.len().checked_sub(back).map(|i| all[i])
     }
 }
 
@@ -333,7 +332,9 @@ pub fn strip_nulls(json: &str) -> Result<String> {
         match j {
             Json::Object(m) => {
                 m.retain(|(_, v)| *v != Json::Null);
-                m.iter_mut().for_each(|(_, v)| strip(v));
+                for (_, v) in m.iter_mut() {
+                    strip(v);
+                }
             }
             Json::Array(items) => items.iter_mut().for_each(strip),
             _ => {}

@@ -258,21 +258,18 @@ impl<'a> Scanner<'a> {
     pub(crate) fn skip(&mut self) -> Result<()> {
         let mut open: Vec<bool> = Vec::new(); // true: object
         loop {
-            match self.scalar(false)? {
-                token @ (Token::OpenArray | Token::OpenObject) => {
-                    if open.len() == DEPTH_MAX {
-                        return Err(Self::too_deep());
-                    }
-                    let object = matches!(token, Token::OpenObject);
-                    if !self.take(if object { b'}' } else { b']' }) {
-                        open.push(object);
-                        if object {
-                            self.key("string or \"}\"", false)?;
-                        }
-                        continue;
-                    }
+            if let token @ (Token::OpenArray | Token::OpenObject) = self.scalar(false)? {
+                if open.len() == DEPTH_MAX {
+                    return Err(Self::too_deep());
                 }
-                _ => {}
+                let object = matches!(token, Token::OpenObject);
+                if !self.take(if object { b'}' } else { b']' }) {
+                    open.push(object);
+                    if object {
+                        self.key("string or \"}\"", false)?;
+                    }
+                    continue;
+                }
             }
             loop {
                 match open.last() {

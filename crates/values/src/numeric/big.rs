@@ -294,12 +294,7 @@ impl Big {
 }
 
 /// The first `groups` digits of `u / v`, both read as `0.d1d2…` of equal weight; the first digit may be zero.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "digits are below BASE"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "digits are below BASE")]
 fn long_division(u: &[u16], v: &[u16], groups: usize) -> Vec<u16> {
     let base = i64::from(BASE);
     // Knuth's D: scale so that the divisor's first digit is at least half the base, then each guess is off by two at most.

@@ -206,9 +206,8 @@ pub fn log10(n: &str) -> Result<String> {
 
 /// `power(base, exponent)`, `base ^ exponent`
 pub fn power(base: &str, exponent: &str) -> Result<String> {
-    let (b, e) = match (Number::parse(base)?, Number::parse(exponent)?) {
-        (Number::Finite(b), Number::Finite(e)) => (b, e),
-        _ => return power_special(base, exponent),
+    let (Number::Finite(b), Number::Finite(e)) = (Number::parse(base)?, Number::parse(exponent)?) else {
+        return power_special(base, exponent);
     };
     if b.is_zero() && e.negative {
         return Err(ValueError::new("2201F", "zero raised to a negative power is undefined"));
@@ -332,7 +331,8 @@ mod tests {
 
     #[test]
     fn roots_and_logarithms_have_postgresqls_digits() {
-        let cases: &[(fn(&str) -> Result<String>, &str, &str)] = &[
+        type One = fn(&str) -> Result<String>;
+        let cases: &[(One, &str, &str)] = &[
             (sqrt, "2", "1.414213562373095"),
             (sqrt, "100", "10.000000000000000"),
             (sqrt, "0.0001", "0.01000000000000000"),

@@ -38,12 +38,11 @@ impl Sum {
         }
         if let Some(x) = Small::parse(n) {
             let (mantissa, scale) = self.small.unwrap_or_default();
-            match (Small { mantissa, scale }).plus(x) {
-                Some(s) => self.small = Some((s.mantissa, s.scale)),
-                None => {
-                    self.spill(Small { mantissa, scale })?;
-                    self.small = Some((x.mantissa, x.scale));
-                }
+            if let Some(s) = (Small { mantissa, scale }).plus(x) {
+                self.small = Some((s.mantissa, s.scale));
+            } else {
+                self.spill(Small { mantissa, scale })?;
+                self.small = Some((x.mantissa, x.scale));
             }
             return Ok(());
         }
@@ -176,7 +175,9 @@ mod tests {
     #[test]
     fn deviations_have_postgresqls_digits() {
         let mut s = Sum::with_squares();
-        [1, 2, 4].iter().for_each(|i| s.add_int(*i).unwrap());
+        for i in [1, 2, 4] {
+            s.add_int(i).unwrap();
+        }
         assert_eq!(s.variance(true, false).unwrap().unwrap(), "2.3333333333333333");
         assert_eq!(s.variance(false, false).unwrap().unwrap(), "1.5555555555555556");
         assert_eq!(s.variance(true, true).unwrap().unwrap(), "1.5275252316519467");

@@ -57,10 +57,7 @@ fn place(negative: bool, whole: &str, fraction: &str, exponent: i64) -> Result<S
     let scale = (fraction.len() as i64 - exponent).max(0) as usize;
     let point = whole.len() as i64 + exponent; // digits before the point
     let digit = |i: i64| -> u8 {
-        let i = match usize::try_from(i) {
-            Ok(i) => i,
-            Err(_) => return b'0',
-        };
+        let Ok(i) = usize::try_from(i) else { return b'0' };
         let b = if i < whole.len() { whole.as_bytes().get(i) } else { fraction.as_bytes().get(i - whole.len()) };
         b.copied().unwrap_or(b'0')
     };
@@ -135,10 +132,7 @@ fn magnitude(a: &[u8], b: &[u8]) -> Ordering {
         let common = fa.len().min(fb.len());
         fa[..common].cmp(&fb[..common]).then_with(|| {
             let more = |t: &[u8]| t[common..].iter().any(|c| *c != b'0');
-            more(fa).cmp(&more(fb)).then_with(|| {
-                // Both tails present can only be when neither is: one of them is empty.
-                Ordering::Equal
-            })
+            more(fa).cmp(&more(fb))
         })
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::sink::put_hex;
 use crate::{Result, ValueError, bytea};
+use std::fmt::Write;
 
 /// Per-round shifts of MD5 (RFC 1321).
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
@@ -14,7 +15,9 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
         clippy::cast_sign_loss,
         reason = "the constants are the integer parts of 2^32 |sin i|"
     )]
-    let table: [u32; 64] = std::array::from_fn(|i| ((i as f64 + 1.0).sin().abs() * 4_294_967_296.0) as u32);
+    let table: [u32; 64] = std::array::from_fn(|i| {
+        ((f64::from(u32::try_from(i).unwrap_or(0)) + 1.0).sin().abs() * 4_294_967_296.0) as u32
+    });
     let mut state: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let mut message = bytes.to_vec();
     message.push(0x80);
@@ -80,7 +83,9 @@ pub fn encode(bytes: &[u8], format: &str) -> Result<String> {
             for b in bytes {
                 match b {
                     b'\\' => out.push_str("\\\\"),
-                    0 | 0x80.. => out.push_str(&format!("\\{b:03o}")),
+                    0 | 0x80.. => {
+                        let _ = write!(out, "\\{b:03o}");
+                    }
                     _ => out.push(char::from(*b)),
                 }
             }

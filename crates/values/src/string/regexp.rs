@@ -13,6 +13,7 @@ const SIZE_MAX: usize = 1 << 20;
 
 /// Flags of the `regexp_*` functions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a letter of the flags argument")]
 pub struct Flags {
     /// `g`
     pub global: bool,
@@ -301,8 +302,7 @@ fn escape(e: char, chars: &[char], i: &mut usize, inside: bool, out: &mut String
         'v' => push_char('\u{b}', out),
         '0' => push_char('\0', out),
         'u' => push_char(hex(i, 4)?, out),
-        'U' => push_char(hex(i, 8)?, out),
-        'x' => push_char(hex(i, 8)?, out),
+        'U' | 'x' => push_char(hex(i, 8)?, out),
         'm' if !inside => out.push_str("\\b{start}"),
         'M' if !inside => out.push_str("\\b{end}"),
         'y' if !inside => out.push_str("\\b"),
