@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where to look for a server of one's own.
 const URL_VARIABLE: &str = "MAINSTAY_TEST_POSTGRES";
@@ -454,8 +454,7 @@ fn write_secret(path: &Path, text: &str) -> Result<(), String> {
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-/// How long a test may wait for something that must happen; only a failing test waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub use crate::signal::PATIENCE;
 
 #[cfg(test)]
 mod tests {
