@@ -54,12 +54,16 @@ pub fn parse_statements(text: &str) -> Result<Vec<Located<Statement>>, SyntaxErr
 
 /// Exactly one statement; a semicolon may follow.
 pub fn parse_statement(text: &str) -> Result<Statement, SyntaxError> {
-    whole(text, |parser| parser.statement())
+    let mut parser = Parser::new(text)?;
+    let statement = parser.statement()?;
+    parser.finish(statement)
 }
 
 /// Exactly one query; a semicolon may follow.
 pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
-    whole(text, |parser| parser.query())
+    let mut parser = Parser::new(text)?;
+    let query = parser.query()?;
+    parser.finish(query)
 }
 
 /// Exactly one expression.
@@ -67,13 +71,6 @@ pub fn parse_expr(text: &str) -> Result<Expr, SyntaxError> {
     let mut parser = Parser::new(text)?;
     let expr = parser.expr()?;
     if parser.at_end() { Ok(expr) } else { parser.unexpected() }
-}
-
-fn whole<T>(text: &str, read: impl FnOnce(&mut Parser<'_>) -> Parse<T>) -> Parse<T> {
-    let mut parser = Parser::new(text)?;
-    let node = read(&mut parser)?;
-    while parser.eat(";") {}
-    if parser.at_end() { Ok(node) } else { parser.unexpected() }
 }
 
 /// Counts lines forward through a text.
@@ -91,7 +88,7 @@ impl<'a> Lines<'a> {
     /// The line of an offset that is not before the last one asked for.
     pub(crate) fn of(&mut self, offset: usize) -> u32 {
         let between = self.text.get(self.at..offset).unwrap_or_default();
-        let lines = between.iter().filter(|byte| **byte == b'\n').count();
+        let lines = between.split(|byte| *byte == b'\n').count() - 1;
         self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
         self.at = offset.max(self.at);
         self.line
@@ -114,6 +111,12 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Parse<Self> {
         Ok(Self { text, tokens: lex::tokens(text)?, at: 0, depth: 0, height: 0, primary: (0, 0) })
+    }
+
+    /// What was read, if only semicolons follow.
+    fn finish<T>(&mut self, node: T) -> Parse<T> {
+        while self.eat(";") {}
+        if self.at_end() { Ok(node) } else { self.unexpected() }
     }
 
     /// The token `ahead` of the current one; past the end it is the end.

@@ -44,6 +44,7 @@ pub fn split(text: &str) -> Result<Vec<Located<&str>>, SyntaxError> {
 
 /// What is known about the statement being read.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something seen of its own")]
 struct Piece {
     start: Option<usize>,
     end: usize,

@@ -77,20 +77,9 @@ macro_rules! walkers {
         }
 
         impl $walker<'_> {
-            fn exprs(&mut self, exprs: &$($m)* Vec<Expr>) {
+            /// Each of some expressions, in a list or an option.
+            fn exprs<'e>(&mut self, exprs: impl IntoIterator<Item = &'e $($m)* Expr>) {
                 for expr in exprs {
-                    self.expr(expr);
-                }
-            }
-
-            fn opt_expr(&mut self, expr: &$($m)* Option<Expr>) {
-                if let Some(expr) = expr {
-                    self.expr(expr);
-                }
-            }
-
-            fn opt_boxed(&mut self, expr: &$($m)* Option<Box<Expr>>) {
-                if let Some(expr) = expr {
                     self.expr(expr);
                 }
             }
@@ -131,15 +120,21 @@ macro_rules! walkers {
                     Expr::Like { expr, pattern, escape, .. } => {
                         self.expr(expr);
                         self.expr(pattern);
-                        self.opt_boxed(escape);
+                        if let Some(expr) = escape {
+                            self.expr(expr);
+                        }
                     }
                     Expr::Case { operand, branches, otherwise } => {
-                        self.opt_boxed(operand);
+                        if let Some(expr) = operand {
+                            self.expr(expr);
+                        }
                         for (condition, result) in branches {
                             self.expr(condition);
                             self.expr(result);
                         }
-                        self.opt_boxed(otherwise);
+                        if let Some(expr) = otherwise {
+                            self.expr(expr);
+                        }
                     }
                     Expr::Function(call) => self.call(call),
                     Expr::Exists(query) | Expr::Subquery(query) | Expr::ArrayQuery(query) => self.query(query),
@@ -150,8 +145,12 @@ macro_rules! walkers {
                     }
                     Expr::Slice { expr, low, high } => {
                         self.expr(expr);
-                        self.opt_boxed(low);
-                        self.opt_boxed(high);
+                        if let Some(expr) = low {
+                            self.expr(expr);
+                        }
+                        if let Some(expr) = high {
+                            self.expr(expr);
+                        }
                     }
                 }
                 self.visitor.expr(expr, &self.scope);
@@ -162,7 +161,7 @@ macro_rules! walkers {
                     self.expr(&$($m)* arg.value);
                 }
                 self.order_by(&$($m)* call.order_by);
-                self.opt_expr(&$($m)* call.filter);
+                self.exprs(&$($m)* call.filter);
                 if let Some(Over::Window(window)) = &$($m)* call.over {
                     self.window(window);
                 }
@@ -193,22 +192,23 @@ macro_rules! walkers {
             }
 
             /// Enters a `with`; the result takes the scope back.
-            fn with(&mut self, with: &$($m)* Option<With>) -> usize {
+            fn with<'w>(&mut self, with: impl IntoIterator<Item = &'w $($m)* With>) -> usize {
                 let outer = self.scope.ctes.len();
-                let Some(with) = with else { return outer };
-                if with.recursive {
-                    self.scope.ctes.extend(with.ctes.iter().map(|cte| cte.name.clone()));
-                }
-                let recursive = with.recursive;
-                for cte in &$($m)* with.ctes {
-                    match &$($m)* cte.body {
-                        CteBody::Query(query) => self.query(query),
-                        CteBody::Insert(insert) => self.insert(insert),
-                        CteBody::Update(update) => self.update(update),
-                        CteBody::Delete(delete) => self.delete(delete),
+                for with in with {
+                    if with.recursive {
+                        self.scope.ctes.extend(with.ctes.iter().map(|cte| cte.name.clone()));
                     }
-                    if !recursive {
-                        self.scope.ctes.push(cte.name.clone());
+                    let recursive = with.recursive;
+                    for cte in &$($m)* with.ctes {
+                        match &$($m)* cte.body {
+                            CteBody::Query(query) => self.query(query),
+                            CteBody::Insert(insert) => self.insert(insert),
+                            CteBody::Update(update) => self.update(update),
+                            CteBody::Delete(delete) => self.delete(delete),
+                        }
+                        if !recursive {
+                            self.scope.ctes.push(cte.name.clone());
+                        }
                     }
                 }
                 outer
@@ -222,8 +222,8 @@ macro_rules! walkers {
                 let outer = self.with(&$($m)* query.with);
                 self.body(&$($m)* query.body);
                 self.order_by(&$($m)* query.order_by);
-                self.opt_expr(&$($m)* query.limit);
-                self.opt_expr(&$($m)* query.offset);
+                self.exprs(&$($m)* query.limit);
+                self.exprs(&$($m)* query.offset);
                 self.leave(outer);
             }
 
@@ -249,11 +249,11 @@ macro_rules! walkers {
                     self.exprs(exprs);
                 }
                 self.items(&$($m)* select.items);
-                self.opt_expr(&$($m)* select.filter);
+                self.exprs(&$($m)* select.filter);
                 for item in &$($m)* select.group_by {
                     self.group_item(item);
                 }
-                self.opt_expr(&$($m)* select.having);
+                self.exprs(&$($m)* select.having);
                 for (_, window) in &$($m)* select.windows {
                     self.window(window);
                 }
@@ -323,11 +323,11 @@ macro_rules! walkers {
             fn on_conflict(&mut self, conflict: &$($m)* OnConflict) {
                 if let Some(ConflictTarget::Index { elements, filter }) = &$($m)* conflict.target {
                     self.index_elements(elements);
-                    self.opt_expr(filter);
+                    self.exprs(filter);
                 }
                 if let ConflictAction::Update { set, filter } = &$($m)* conflict.action {
                     self.assignments(set);
-                    self.opt_expr(filter);
+                    self.exprs(filter);
                 }
             }
 
@@ -349,7 +349,7 @@ macro_rules! walkers {
                 let outer = self.with(&$($m)* update.with);
                 self.sources(&$($m)* update.from);
                 self.assignments(&$($m)* update.set);
-                self.opt_expr(&$($m)* update.filter);
+                self.exprs(&$($m)* update.filter);
                 self.items(&$($m)* update.returning);
                 self.visitor.target(&$($m)* update.table, Change::Update);
                 self.leave(outer);
@@ -358,7 +358,7 @@ macro_rules! walkers {
             fn delete(&mut self, delete: &$($m)* Delete) {
                 let outer = self.with(&$($m)* delete.with);
                 self.sources(&$($m)* delete.using);
-                self.opt_expr(&$($m)* delete.filter);
+                self.exprs(&$($m)* delete.filter);
                 self.items(&$($m)* delete.returning);
                 self.visitor.target(&$($m)* delete.table, Change::Delete);
                 self.leave(outer);
@@ -401,7 +401,7 @@ macro_rules! walkers {
 
             fn params(&mut self, params: &$($m)* Vec<FunctionParam>) {
                 for param in params {
-                    self.opt_expr(&$($m)* param.default);
+                    self.exprs(&$($m)* param.default);
                 }
             }
 
@@ -435,15 +435,15 @@ macro_rules! walkers {
                     }
                     Statement::CreateIndex(index) => {
                         self.index_elements(&$($m)* index.elements);
-                        self.opt_expr(&$($m)* index.filter);
+                        self.exprs(&$($m)* index.filter);
                     }
                     Statement::CreatePolicy(policy) => {
-                        self.opt_expr(&$($m)* policy.using);
-                        self.opt_expr(&$($m)* policy.check);
+                        self.exprs(&$($m)* policy.using);
+                        self.exprs(&$($m)* policy.check);
                     }
                     Statement::AlterPolicy(policy) => {
-                        self.opt_expr(&$($m)* policy.using);
-                        self.opt_expr(&$($m)* policy.check);
+                        self.exprs(&$($m)* policy.using);
+                        self.exprs(&$($m)* policy.check);
                     }
                     Statement::CreateDomain(domain) => {
                         for constraint in &$($m)* domain.constraints {

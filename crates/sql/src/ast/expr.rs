@@ -320,6 +320,7 @@ pub enum LikeKind {
 
 /// A function call with everything that may hang on it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the statement of its own")]
 pub struct FunctionCall {
     /// The function.
     pub name: ObjectName,

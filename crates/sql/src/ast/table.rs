@@ -438,6 +438,7 @@ pub enum AlterAction {
 
 /// `create index`.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the statement of its own")]
 pub struct CreateIndex {
     /// Its name; PostgreSQL invents one when it is absent.
     pub name: Option<Name>,
@@ -486,6 +487,7 @@ pub struct IndexElement {
 
 /// `create view` and `create materialized view`.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the statement of its own")]
 pub struct CreateView {
     /// The view.
     pub name: ObjectName,

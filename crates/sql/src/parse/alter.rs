@@ -64,14 +64,13 @@ impl Parser<'_> {
             let options = self.storage_options()?;
             return Ok(AlterAction::ResetOptions(options.into_iter().map(|option| option.name).collect()));
         }
-        const SECURITY: [&str; 3] = ["row", "level", "security"];
         for (words, action) in [
             (&["enable"][..], AlterAction::RowSecurity(true)),
             (&["disable"], AlterAction::RowSecurity(false)),
             (&["force"], AlterAction::ForceRowSecurity(true)),
             (&["no", "force"], AlterAction::ForceRowSecurity(false)),
         ] {
-            let words: Vec<&str> = words.iter().chain(&SECURITY).copied().collect();
+            let words: Vec<&str> = words.iter().chain(&["row", "level", "security"]).copied().collect();
             if self.eat_all(&words) {
                 return Ok(action);
             }

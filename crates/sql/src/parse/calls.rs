@@ -16,6 +16,11 @@ fn plain(name: &str, args: Vec<Expr>) -> Expr {
     Expr::Function(Box::new(FunctionCall::plain(ObjectName::bare(name), args)))
 }
 
+fn keyword_call(word: &str, args: Vec<Expr>) -> Expr {
+    let call = FunctionCall { keyword: true, ..FunctionCall::plain(ObjectName::bare(word), args) };
+    Expr::Function(Box::new(call))
+}
+
 impl Parser<'_> {
     /// An expression that begins with a key word of its own, if the current token is one.
     pub(super) fn special(&mut self) -> Parse<Option<Expr>> {
@@ -50,12 +55,12 @@ impl Parser<'_> {
             "current_date" | "current_role" | "current_user" | "session_user" | "system_user" | "user"
             | "current_catalog" | "current_schema" => {
                 self.advance();
-                self.keyword_call(&word, Vec::new())
+                keyword_call(&word, Vec::new())
             }
             "current_time" | "current_timestamp" | "localtime" | "localtimestamp" => {
                 self.advance();
                 let args = if paren { self.parenthesised(Self::expr)? } else { Vec::new() };
-                self.keyword_call(&word, args)
+                keyword_call(&word, args)
             }
             "coalesce" | "greatest" | "least" | "nullif" | "grouping" if paren => {
                 self.advance();
@@ -63,7 +68,7 @@ impl Parser<'_> {
                 if word == "nullif" && args.len() != 2 {
                     return self.error("nullif takes two arguments");
                 }
-                self.keyword_call(&word, args)
+                keyword_call(&word, args)
             }
             "extract" if paren => self.extract()?,
             "overlay" if paren => self.overlay()?,
@@ -85,11 +90,6 @@ impl Parser<'_> {
     fn constant(&mut self, literal: Literal) -> Expr {
         self.advance();
         Expr::Literal(literal)
-    }
-
-    fn keyword_call(&self, word: &str, args: Vec<Expr>) -> Expr {
-        let call = FunctionCall { keyword: true, ..FunctionCall::plain(ObjectName::bare(word), args) };
-        Expr::Function(Box::new(call))
     }
 
     /// Parentheses that must hold a query.
@@ -228,21 +228,19 @@ impl Parser<'_> {
             self.eat("both");
             "btrim"
         };
-        let mut args = Vec::new();
-        if !self.eat("from") {
-            args.push(self.expr()?);
-            if self.eat("from") {
-                // The characters came first; the function takes them last.
-                let mut list = self.list(Self::expr)?;
-                list.append(&mut args);
-                self.expect(")")?;
-                return Ok(plain(name, list));
-            }
-            if self.eat(",") {
-                args.append(&mut self.list(Self::expr)?);
-            }
-        } else {
-            args = self.list(Self::expr)?;
+        if self.eat("from") {
+            let args = self.list(Self::expr)?;
+            self.expect(")")?;
+            return Ok(plain(name, args));
+        }
+        let mut args = vec![self.expr()?];
+        if self.eat("from") {
+            // The characters came first; the function takes them last.
+            let mut list = self.list(Self::expr)?;
+            list.append(&mut args);
+            args = list;
+        } else if self.eat(",") {
+            args.append(&mut self.list(Self::expr)?);
         }
         self.expect(")")?;
         Ok(plain(name, args))

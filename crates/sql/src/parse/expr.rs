@@ -252,7 +252,7 @@ impl Parser<'_> {
         self.advance();
         let right = match self.paren()? {
             Paren::Query(query) => Quantity::Query(query),
-            Paren::Exprs(items) => Quantity::Array(Box::new(self.paren_value(items))),
+            Paren::Exprs(items) => Quantity::Array(Box::new(paren_value(items))),
         };
         Ok(Expr::Quantified { left: Box::new(left), op, all, right })
     }
@@ -400,21 +400,9 @@ impl Parser<'_> {
         })
     }
 
-    /// What a parenthesised list stands for: itself when single, a row otherwise.
-    fn paren_value(&self, mut items: Vec<Expr>) -> Expr {
-        match items.pop() {
-            Some(item) if items.is_empty() => item,
-            Some(item) => {
-                items.push(item);
-                Expr::Row { items, explicit: false }
-            }
-            None => Expr::Row { items, explicit: true },
-        }
-    }
-
     fn paren_expr(&mut self, items: Vec<Expr>) -> Parse<Expr> {
         let single = items.len() == 1;
-        let value = self.paren_value(items);
+        let value = paren_value(items);
         if single { self.indirection(value) } else { Ok(value) }
     }
 
@@ -569,4 +557,16 @@ impl Parser<'_> {
 fn object(mut parts: Vec<crate::ast::Name>) -> ObjectName {
     let name = parts.pop().unwrap_or_else(|| "".into());
     ObjectName { schema: parts.pop(), name }
+}
+
+/// What a parenthesised list stands for: itself when single, a row otherwise.
+fn paren_value(mut items: Vec<Expr>) -> Expr {
+    match items.pop() {
+        Some(item) if items.is_empty() => item,
+        Some(item) => {
+            items.push(item);
+            Expr::Row { items, explicit: false }
+        }
+        None => Expr::Row { items, explicit: true },
+    }
 }

@@ -11,6 +11,9 @@ enum Source {
     Item(FromItem),
 }
 
+/// Columns with their types.
+type TypedColumns = Vec<(Name, TypeName)>;
+
 impl Parser<'_> {
     /// A source and everything joined to it.
     pub(super) fn table_reference_with_joins(&mut self) -> Parse<FromItem> {
@@ -219,7 +222,7 @@ impl Parser<'_> {
     }
 
     /// `[as] name`, `[as] name (columns)`, `[as] name (typed columns)` or `as (typed columns)`.
-    fn function_alias(&mut self) -> Parse<(Option<TableAlias>, Vec<(Name, TypeName)>)> {
+    fn function_alias(&mut self) -> Parse<(Option<TableAlias>, TypedColumns)> {
         let with_as = self.eat("as");
         if with_as && self.is("(") {
             let alias = TableAlias { name: "".into(), columns: Vec::new() };
@@ -237,7 +240,7 @@ impl Parser<'_> {
     }
 
     /// `(a int, b text)`.
-    pub(super) fn typed_columns(&mut self) -> Parse<Vec<(Name, TypeName)>> {
+    pub(super) fn typed_columns(&mut self) -> Parse<TypedColumns> {
         self.parenthesised(|parser| Ok((parser.function_or_column_name()?, parser.type_name()?)))
     }
 }

@@ -140,7 +140,8 @@ impl Parser<'_> {
         } else {
             self.eat("all");
         }
-        if !self.at_select_end() {
+        // PostgreSQL allows no columns at all, but not after `distinct`.
+        if select.distinct != Distinct::No || !self.at_select_end() {
             select.items = self.list(Self::select_item)?;
         }
         if self.is("into") {
@@ -220,13 +221,8 @@ impl Parser<'_> {
         if let Expr::WholeRow(table) = expr {
             return Ok(SelectItem::TableWildcard(table));
         }
-        let alias = if self.eat("as") {
-            Some(self.label()?)
-        } else if self.at_bare_label() {
-            Some(self.label()?)
-        } else {
-            None
-        };
+        let named = self.eat("as") || self.at_bare_label();
+        let alias = if named { Some(self.label()?) } else { None };
         Ok(SelectItem::Expr { expr, alias })
     }
 

@@ -192,7 +192,7 @@ impl Parser<'_> {
         self.expect_all(&["refresh", "materialized", "view"])?;
         let concurrently = self.eat("concurrently");
         let name = self.object_name()?;
-        Ok(Statement::RefreshView(RefreshView { name, concurrently, with_data: self.with_data()? }))
+        Ok(Statement::RefreshView(RefreshView { name, concurrently, with_data: self.with_data() }))
     }
 
     fn do_block(&mut self) -> Parse<Statement> {

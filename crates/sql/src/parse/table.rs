@@ -79,7 +79,7 @@ impl Parser<'_> {
         }
         if table.elements.is_empty() && self.eat("as") {
             let query = Box::new(self.query()?);
-            table.as_query = Some(CreateAs { columns, query, with_data: self.with_data()? });
+            table.as_query = Some(CreateAs { columns, query, with_data: self.with_data() });
         } else if !columns.is_empty() {
             return self.expected("as");
         }
@@ -96,12 +96,12 @@ impl Parser<'_> {
     }
 
     /// `with [no] data`, if it comes next.
-    pub(super) fn with_data(&mut self) -> Parse<bool> {
+    pub(super) fn with_data(&mut self) -> bool {
         if self.eat_all(&["with", "no", "data"]) {
-            return Ok(false);
+            return false;
         }
         self.eat_all(&["with", "data"]);
-        Ok(true)
+        true
     }
 
     fn table_element(&mut self) -> Parse<TableElement> {
@@ -321,13 +321,12 @@ impl Parser<'_> {
                 None => TableConstraintKind::PrimaryKey { columns: self.name_list()?, include: self.include()? },
             }
         } else if self.eat("unique") {
-            match self.using_index(false)? {
-                Some(kind) => kind,
-                None => {
-                    let nulls_not_distinct = self.nulls_not_distinct()?;
-                    let columns = self.name_list()?;
-                    TableConstraintKind::Unique { columns, include: self.include()?, nulls_not_distinct }
-                }
+            if let Some(kind) = self.using_index(false)? {
+                kind
+            } else {
+                let nulls_not_distinct = self.nulls_not_distinct()?;
+                let columns = self.name_list()?;
+                TableConstraintKind::Unique { columns, include: self.include()?, nulls_not_distinct }
             }
         } else if self.eat("check") {
             let expr = self.condition()?;
@@ -480,7 +479,7 @@ impl Parser<'_> {
             with_data: true,
         };
         if materialized {
-            view.with_data = self.with_data()?;
+            view.with_data = self.with_data();
         } else if self.eat("with") {
             view.check_option = Some(if self.eat("local") { CheckOption::Local } else { CheckOption::Cascaded });
             self.eat("cascaded");

@@ -167,7 +167,7 @@ impl Parser<'_> {
             fields.push_str(FIELDS[last]);
         }
         if last == 5 && self.eat("(") {
-            fields.push_str(&format!("({})", self.signed_integer()?));
+            fields = format!("{fields}({})", self.signed_integer()?);
             self.expect(")")?;
         }
         Ok(Some(fields.into()))

@@ -57,6 +57,7 @@ impl Printer {
         self.when(parens, ")");
     }
 
+    #[expect(clippy::too_many_lines, reason = "one short arm for each kind of expression")]
     fn bare(&mut self, expr: &Expr) {
         match expr {
             Expr::Literal(literal) => self.constant(literal),
@@ -108,7 +109,7 @@ impl Printer {
                 self.word(")");
             }
             Expr::Between { .. } | Expr::InList { .. } | Expr::InQuery { .. } | Expr::Like { .. } => {
-                self.set_test(expr)
+                self.set_test(expr);
             }
             Expr::Case { operand, branches, otherwise } => {
                 self.word("case");

@@ -142,7 +142,7 @@ fn mutated(random: &mut Random, text: &str) -> String {
 #[test]
 fn mutated_statements_never_panic_and_accepted_ones_read_back() {
     let mut accepted = 0;
-    for seed in 0..6_000u64 {
+    for seed in 0..3_000u64 {
         let mut random = Random::new(seed);
         let seed_text = SEEDS[random.below(SEEDS.len())];
         let text = mutated(&mut random, seed_text);
@@ -170,7 +170,7 @@ fn mutated_statements_never_panic_and_accepted_ones_read_back() {
         }
     }
     // Otherwise the mutations would be too wild to test the second promise.
-    assert!(accepted > 300, "{accepted}");
+    assert!(accepted > 150, "{accepted}");
 }
 
 #[test]
