@@ -1,5 +1,7 @@
 //! Every type, decoded from binary, must print as the server itself prints it: `to_json(x)::text` and `format('%s', x)` are the oracle.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::sync::Arc;
 
 use store::postgres::{Options, PostgresEngine};

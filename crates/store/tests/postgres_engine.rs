@@ -1,6 +1,8 @@
 //! Transaction functions on a real PostgreSQL: they commit or leave nothing, one's failure is nobody else's, and what the world
 //! does to the connection is survived.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -111,6 +113,9 @@ async fn a_panic_is_an_error_for_its_caller_and_nothing_for_others() {
     assert_eq!(ask(&engine, Scope::default(), "select count(*) from t").await.unwrap(), Value::Int(0));
 }
 
+const WHO: &str = "select concat_ws('|', current_user, current_setting('request.jwt.claims', true),
+                   current_setting('app.settings.colour', true), current_setting('search_path'))";
+
 #[tokio::test]
 async fn the_scope_holds_for_the_first_statement_and_for_no_other_transaction() {
     let role = format!("scoped_{}", std::process::id());
@@ -124,8 +129,6 @@ async fn the_scope_holds_for_the_first_statement_and_for_no_other_transaction() 
         search_path: Arc::from([Arc::from("odd \"one"), Arc::from("public")]),
         ..as_role(&role)
     };
-    const WHO: &str = "select concat_ws('|', current_user, current_setting('request.jwt.claims', true),
-                       current_setting('app.settings.colour', true), current_setting('search_path'))";
     for _ in 0..2 {
         // The second time everything is prepared and leaves in one flight.
         let found = ask(&engine, scope.clone(), WHO).await.unwrap();
@@ -216,7 +219,8 @@ async fn serialisation_failures_are_run_again() {
         })
     };
     let (one, two) = tokio::join!(add(), add());
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     assert_eq!(ask(&engine, Scope::default(), "select n from t").await.unwrap(), Value::Int(2));
     assert!(runs.load(Ordering::SeqCst) >= 3);
 }

@@ -1,5 +1,7 @@
 //! Pipelined reads: many callers on few connections, each with its own eyes.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::sync::Arc;
 
 use store::postgres::{Options, PostgresEngine, prepare_database};
@@ -80,15 +82,17 @@ async fn a_scope_that_is_refused_gets_no_rows_of_the_one_before() {
     assert_eq!(fetch(&engine, &user(2), "select id from note", &[]).await.unwrap().len(), 10);
 }
 
+const DISTURB: &str = "select concat(set_config('role', 'service_role', false), set_config('request.jwt.claims', '{\"sub\":\"x\"}', false),
+    set_config('default_transaction_read_only', 'off', false), set_config('statement_timeout', '1', false),
+    set_config('timezone', 'Asia/Tokyo', false), set_config('search_path', 'auth', false))";
+
+const LOOK: &str =
+    "select concat_ws('|', current_user, current_setting('request.jwt.claims'), current_setting('timezone'),
+    current_setting('transaction_read_only'), current_setting('search_path'), current_setting('app.colour', true))";
+
 #[tokio::test]
 async fn nothing_a_statement_does_to_the_session_reaches_the_next_caller() {
     let (database, engine) = house("", 1).await;
-    const DISTURB: &str = "select concat(set_config('role', 'service_role', false), set_config('request.jwt.claims', '{\"sub\":\"x\"}', false),
-        set_config('default_transaction_read_only', 'off', false), set_config('statement_timeout', '1', false),
-        set_config('timezone', 'Asia/Tokyo', false), set_config('search_path', 'auth', false))";
-    const LOOK: &str =
-        "select concat_ws('|', current_user, current_setting('request.jwt.claims'), current_setting('timezone'),
-        current_setting('transaction_read_only'), current_setting('search_path'), current_setting('app.colour', true))";
     let before = fetch(&engine, &user(1), LOOK, &[]).await.unwrap();
     for _ in 0..3 {
         fetch(&engine, &user(1), DISTURB, &[]).await.unwrap();

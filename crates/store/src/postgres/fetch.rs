@@ -414,8 +414,8 @@ impl Shared {
                 session.names.insert((&**name).into());
             }
         }
-        let absent = |name: &&Box<str>| !scope.settings.iter().any(|(set, _)| **set == ***name);
-        (session.names.len(), session.names.iter().filter(absent).cloned().collect())
+        let given = |name: &str| scope.settings.iter().any(|(set, _)| **set == *name);
+        (session.names.len(), session.names.iter().filter(|name| !given(name)).cloned().collect())
     }
 
     async fn setup_statement(&self, count: usize) -> Result<Statement> {

@@ -270,8 +270,12 @@ fn caught<T, E: From<Error>>(f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
 
 impl Inner {
     fn zone(&self, worker: &Worker, scope: &Scope) -> Result<Arc<Zone>> {
+        let name = scope.time_zone.as_deref();
+        if let Some(zone) = self.zones.known(name) {
+            return Ok(zone);
+        }
         let link = worker.link()?;
-        worker.runtime.block_on(self.zones.get(scope.time_zone.as_deref(), &link.client))
+        worker.runtime.block_on(self.zones.get(name, &link.client))
     }
 
     fn read_on<T, E: From<Error>>(
@@ -290,7 +294,7 @@ impl Inner {
         let mut txn = Txn::new(&worker.runtime, link, scope, Mode::Read, zone, deadline, cancel);
         // The caller need not wait for the end of a transaction that changed nothing.
         answer(caught(|| f(&mut txn)));
-        txn.rollback();
+        txn.rollback_unseen();
         if txn.is_broken() {
             worker.give_up();
         }

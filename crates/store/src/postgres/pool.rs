@@ -206,6 +206,11 @@ impl Worker {
 
     fn wait(&mut self) -> Wake {
         self.shared.state().idle += 1;
+        // Under load there is more to do at once, and no need to go through the runtime for it.
+        if let Ok(permit) = self.shared.queued.try_acquire() {
+            permit.forget();
+            return Wake::Queued;
+        }
         let (shared, link) = (&self.shared, self.link.as_ref());
         self.runtime.block_on(async {
             let lost = async {

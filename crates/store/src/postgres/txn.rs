@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
@@ -177,6 +178,17 @@ impl<'a> Txn<'a> {
         }
     }
 
+    /// Undoes everything without waiting for it: what this connection sends next comes after it. Should the server refuse even this, the
+    /// transaction is aborted, and the next `begin` is refused in turn, which gives the connection up.
+    pub(crate) fn rollback_unseen(&self) {
+        if self.stage.get() == Stage::Open && !self.is_broken() {
+            let end = pin!(self.link.client.batch_execute("rollback"));
+            // Sent with the first poll; nobody has to be woken by the answer.
+            let _ = end.poll(&mut Context::from_waker(Waker::noop()));
+            self.stage.set(Stage::New);
+        }
+    }
+
     /// Remembers what an error means for this transaction.
     fn note(&self, error: Error) -> Error {
         self.failed.set(true);
@@ -226,8 +238,8 @@ impl<'a> Txn<'a> {
             }
             Ok::<_, tokio_postgres::Error>(now)
         };
-        let (begun, set) = tokio::join!(biased; client.batch_execute(begin), settings);
-        begun.map_err(|error| self.give_up(failure::of(&error)))?;
+        let (opened, set) = tokio::join!(biased; client.batch_execute(begin), settings);
+        opened.map_err(|error| self.give_up(failure::of(&error)))?;
         self.stage.set(Stage::Open);
         self.now.set(set.map_err(|error| self.note(failure::of(&error)))?);
         Ok(())

@@ -54,15 +54,20 @@ order by 1 nulls first";
 const EPOCH: i64 = 946_684_800;
 
 impl Zones {
+    /// The zone of this name, if it is at hand; none is UTC.
+    pub(crate) fn known(&self, name: Option<&str>) -> Option<Arc<Zone>> {
+        match name {
+            None | Some("UTC" | "utc" | "Etc/UTC" | "GMT") => Some(self.utc.clone()),
+            Some(name) => self.lock().get(name).cloned(),
+        }
+    }
+
     /// The zone of this name; none is UTC.
     pub(crate) async fn get(&self, name: Option<&str>, client: &Client) -> Result<Arc<Zone>> {
-        let name = match name {
-            None | Some("UTC" | "utc" | "Etc/UTC" | "GMT") => return Ok(self.utc.clone()),
-            Some(name) => name,
-        };
-        if let Some(zone) = self.lock().get(name) {
-            return Ok(zone.clone());
+        if let Some(zone) = self.known(name) {
+            return Ok(zone);
         }
+        let name = name.unwrap_or("UTC");
         let changes = client.query_typed(CHANGES, &[(&name, postgres_types::Type::TEXT)]).await;
         let rows = changes.map_err(|error| match failure::of(&error) {
             // In the words of `set timezone`, which is what the caller asked for.

@@ -47,13 +47,11 @@ pub(super) fn json(element: &Decoder, bytes: &[u8], zone: &Zone, out: &mut Vec<u
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let Some(((length, _), inner)) = dimensions.split_first() else {
-            return match next(at)? {
-                Some(bytes) => element.json(bytes, None, zone, out),
-                None => {
-                    out.extend_from_slice(b"null");
-                    Ok(())
-                }
-            };
+            if let Some(bytes) = next(at)? {
+                return element.json(bytes, None, zone, out);
+            }
+            out.extend_from_slice(b"null");
+            return Ok(());
         };
         out.push(b'[');
         for index in 0..*length {
@@ -160,9 +158,9 @@ pub(super) fn range<S: Sink>(element: &Decoder, bytes: &[u8], zone: &Zone, out: 
         element.text(bytes, zone, &mut text)?;
         let special = |c| matches!(c, '"' | '\\' | '(' | ')' | '[' | ']' | ',') || is_space(c);
         if text.is_empty() || text.contains(special) {
-            quoted(&text, "\"\"", out)
+            quoted(&text, "\"\"", out);
         } else {
-            out.push(&text)
+            out.push(&text);
         }
         Ok(())
     };

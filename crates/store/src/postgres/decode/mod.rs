@@ -229,12 +229,6 @@ impl Decoder {
         Ok(match self {
             Self::Bool => Value::bool(bool_of(bytes)?),
             Self::Int2 | Self::Int4 | Self::Int8 => Value::Int(integer_of(self, bytes)?),
-            // Through text, so that 0.1 stays 0.1 and does not become the float8 nearest to the float4 nearest to it.
-            Self::Float4 => {
-                let mut text = String::new();
-                self.text(bytes, &Zone::Utc, &mut text)?;
-                values::input(ty, &text)?
-            }
             Self::Float8 => Value::float(f64::from_be_bytes(fixed(bytes)?)),
             Self::Bytea => Value::Blob(bytes.to_vec()),
             Self::Numeric
@@ -249,6 +243,7 @@ impl Decoder {
                 self.text(bytes, &Zone::Utc, &mut text)?;
                 Value::Text(text)
             }
+            // Through text; a float4 as well, so that 0.1 stays 0.1 and is not the float8 nearest to the float4 nearest to it.
             _ => {
                 let mut text = String::new();
                 self.text(bytes, &Zone::Utc, &mut text)?;
@@ -293,13 +288,11 @@ impl crate::conn::Row for PgRow<'_> {
         !matches!(self.column(column), Ok(Some(_)))
     }
     fn write_json(&self, column: usize, ty: &Type, out: &mut Vec<u8>) -> Result<()> {
-        match self.column(column)? {
-            Some((decoder, bytes)) => decoder.json(bytes, Some(ty), self.zone, out),
-            None => {
-                out.extend_from_slice(b"null");
-                Ok(())
-            }
+        if let Some((decoder, bytes)) = self.column(column)? {
+            return decoder.json(bytes, Some(ty), self.zone, out);
         }
+        out.extend_from_slice(b"null");
+        Ok(())
     }
     fn write_text(&self, column: usize, _ty: &Type, out: &mut String) -> Result<()> {
         self.column(column)?.map_or(Ok(()), |(decoder, bytes)| decoder.text(bytes, self.zone, out))

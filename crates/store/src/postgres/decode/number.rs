@@ -36,9 +36,8 @@ pub(super) fn padded<S: Sink>(value: u32, width: usize, out: &mut S) {
     ascii(&buffer[at.min(buffer.len() - width)..], out);
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
 fn digit(value: u64) -> u8 {
-    b'0' + (value % 10) as u8
+    b"0123456789"[usize::try_from(value % 10).unwrap_or(0)]
 }
 
 fn ascii<S: Sink>(bytes: &[u8], out: &mut S) {

@@ -1,4 +1,4 @@
-//! Dates, times and intervals, printed as PostgreSQL prints them with DateStyle ISO and IntervalStyle postgres.
+//! Dates, times and intervals, printed as PostgreSQL prints them with `DateStyle` ISO and `IntervalStyle` postgres.
 
 use std::fmt::Write as _;
 
@@ -94,7 +94,7 @@ fn fraction<S: Sink>(micros: u32, out: &mut S) {
         return;
     }
     let (mut value, mut width) = (micros, 6);
-    while value % 10 == 0 {
+    while value.is_multiple_of(10) {
         value /= 10;
         width -= 1;
     }
@@ -107,11 +107,11 @@ fn offset<S: Sink>(east: i32, minutes: bool, out: &mut S) {
     let seconds = east.unsigned_abs();
     out.push(if east < 0 { "-" } else { "+" });
     padded(seconds / 3600, 2, out);
-    if minutes || seconds % 3600 != 0 {
+    if minutes || !seconds.is_multiple_of(3600) {
         out.push(":");
         padded(seconds / 60 % 60, 2, out);
     }
-    if seconds % 60 != 0 {
+    if !seconds.is_multiple_of(60) {
         out.push(":");
         padded(seconds % 60, 2, out);
     }
