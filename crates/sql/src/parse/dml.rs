@@ -46,7 +46,7 @@ impl Parser<'_> {
         } else {
             None
         };
-        let source = if columns.is_empty() && self.eat_all(&["default", "values"]) {
+        let source = if columns.is_empty() && overriding_system.is_none() && self.eat_all(&["default", "values"]) {
             InsertSource::DefaultValues
         } else {
             InsertSource::Query(Box::new(self.query()?))

@@ -123,8 +123,8 @@ impl Parser<'_> {
                 self.call(name)?
             }
         };
-        if call.over.is_some() {
-            return self.error("window functions are not allowed in functions in FROM");
+        if call.over.is_some() || call.filter.is_some() || call.within_group {
+            return self.error("window functions and aggregates' clauses are not allowed in functions in FROM");
         }
         Ok(call)
     }

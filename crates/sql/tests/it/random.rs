@@ -460,6 +460,11 @@ impl Random {
             .map(|_| {
                 let mut call = self.call(depth, false);
                 call.keyword = false;
+                call.filter = None;
+                if call.within_group {
+                    call.within_group = false;
+                    call.order_by.clear();
+                }
                 let columns = if rows_from && self.chance(2) { typed(self) } else { Vec::new() };
                 TableFunction { call, columns }
             })
@@ -517,6 +522,8 @@ impl Random {
         } else {
             InsertSource::Query(self.boxed_query(depth))
         };
+        let overriding_system =
+            if source == InsertSource::DefaultValues { None } else { self.pick(&[None, Some(true), Some(false)]) };
         let element = |random: &mut Self| IndexElement {
             expr: random.expr(depth),
             collation: random.maybe(Self::object),
@@ -549,7 +556,7 @@ impl Random {
             table: self.object(),
             alias: self.maybe(Self::name),
             columns,
-            overriding_system: self.pick(&[None, Some(true), Some(false)]),
+            overriding_system,
             source,
             on_conflict,
             returning: self.items(depth),
