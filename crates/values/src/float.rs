@@ -45,6 +45,50 @@ impl Write for Digits {
     }
 }
 
+/// A double that is a decimal of at most 15 digits and 6 places, which is how people write them. The quotient of two exact
+/// integers is rounded as reading the decimal would be, so equality proves the digits; the fewest places that do are the
+/// shortest form.
+#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whole and below 1e15; equality is the proof")]
+fn few_places(f: f64) -> Option<(i64, u32)> {
+    if !(1e-4..1e15).contains(&f.abs()) {
+        return None;
+    }
+    let mut unit = 1.0;
+    for places in 0..=6 {
+        let digits = (f * unit).round();
+        if digits.abs() >= 1e15 {
+            return None;
+        }
+        if digits / unit == f {
+            return Some((digits as i64, places));
+        }
+        unit *= 10.0;
+    }
+    None
+}
+
+/// Appends an integer with a point before its last `places` digits.
+fn put_fixed(digits: i64, places: u32, out: &mut impl Sink) {
+    let unit = 10i64.pow(places);
+    if digits < 0 {
+        out.put("-");
+    }
+    put_int((digits / unit).abs(), out);
+    if places > 0 {
+        out.put(".");
+        let fraction = (digits % unit).abs();
+        for p in (0..places).rev() {
+            let digit = fraction / 10i64.pow(p) % 10;
+            out.put_ascii(&[b'0' + u8::try_from(digit).unwrap_or(0)]);
+        }
+    }
+}
+
+/// From here on a double may lie halfway between two decimals of 16 digits.
+const TIES: f64 = 70_368_744_177_664.0;
+/// From here on every double is whole.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
+
 /// A float in scientific form with the fewest digits that read back the same.
 ///
 /// PostgreSQL wants the digits strictly between the midpoints to the neighbours, and the even one of two equally near. The
@@ -59,7 +103,7 @@ fn shortest(f: f64, single: bool) -> Digits {
     };
     #[expect(clippy::cast_possible_truncation, reason = "a real is stored as the double of the same value")]
     let first = if single { format(format_args!("{:e}", f as f32)) } else { format(format_args!("{f:e}")) };
-    if !single && !(9_007_199_254_740_992.0..1e30).contains(&f.abs()) {
+    if !single && !(TIES..1e30).contains(&f.abs()) {
         return first;
     }
     let fraction =
@@ -67,6 +111,10 @@ fn shortest(f: f64, single: bool) -> Digits {
     for digits in fraction(&first)..17 {
         let d = format(format_args!("{f:.digits$e}"));
         let text = std::str::from_utf8(&d.bytes[..d.len]).unwrap_or("");
+        if !single && f.abs() < WHOLE {
+            // Fractions of a quarter or a half: a tie between two last digits, but no midpoint in reach.
+            return if text.parse::<f64>() == Ok(f) { d } else { first };
+        }
         if inside(f, text, single) {
             return d;
         }
@@ -103,6 +151,9 @@ pub(crate) fn put_float(f: f64, single: bool, out: &mut impl Sink) {
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 1e6")]
     if f.fract() == 0.0 && f.abs() < 1e6 && (f != 0.0 || f.is_sign_positive()) {
         return put_int(f as i64, out);
+    }
+    if !single && let Some((digits, places)) = few_places(f) {
+        return put_fixed(digits, places, out);
     }
     let d = shortest(f, single);
     let text = &d.bytes[..d.len];
@@ -180,6 +231,7 @@ mod tests {
             (5e-324, "5e-324"),
             (999_999_999_999_999.0, "999999999999999"),
             (-1234.5, "-1234.5"),
+            (-626_481_989_100_661.2, "-626481989100661.2"),
         ];
         for (f, want) in cases {
             assert_eq!(to_text(f, false), want);

@@ -121,6 +121,11 @@ fn plain_run(b: &[u8]) -> usize {
     at + b[at..].iter().take_while(|c| !ESCAPED[usize::from(**c)]).count()
 }
 
+/// True when a text needs no escape in a JSON string.
+pub(crate) fn is_plain(s: &str) -> bool {
+    plain_run(s.as_bytes()) == s.len()
+}
+
 /// Appends a JSON string literal, escaped as PostgreSQL escapes.
 pub fn write_json_string(s: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -186,7 +191,15 @@ pub fn write_text_in(ty: &Type, v: ValueRef<'_>, session: &Session, out: &mut St
 
 /// Appends a stored time without the zeros at the end of its fraction.
 fn put_trimmed(time: &str, out: &mut impl Sink) {
-    out.put(if time.contains('.') { time.trim_end_matches('0').trim_end_matches('.') } else { time });
+    let b = time.as_bytes();
+    let mut end = b.len();
+    if b.get(8) == Some(&b'.') {
+        while b[end - 1] == b'0' {
+            end -= 1;
+        }
+        end -= usize::from(end == 9);
+    }
+    out.put(time.get(..end).unwrap_or(time));
 }
 
 /// Appends a stored timestamp: `separator` between date and time; with `zoned`, the session's offset after it.

@@ -1,7 +1,10 @@
 //! Properties that hold for every value, tried on seeded random ones.
 
 use crate::seeded::{below, int};
-use crate::{RangeKind, Result, Session, Type, Value, ValueRef, array, cast, compare, datetime, input, json, numeric};
+use crate::{
+    RangeKind, Result, Session, Type, Value, ValueRef, array, cast, compare, datetime, fts, input, json, numeric,
+    string,
+};
 use crate::{from_json, write_json, write_text};
 use std::cmp::Ordering;
 
@@ -28,15 +31,15 @@ fn decimal(seed: &mut u64) -> String {
 
 /// A random stored value of a type.
 fn stored(ty: &Type, seed: &mut u64) -> Result<Value> {
-    let day = 86_400_000_000;
-    let moment = |seed: &mut u64| i64::try_from(below(seed, 200_000 * day as u64)).unwrap() - 60_000 * day;
+    let day = datetime::DAY;
+    let moment = |seed: &mut u64| i64::try_from(below(seed, 200_000 * day.cast_unsigned())).unwrap() - 60_000 * day;
     Ok(match ty {
         Type::Bool => Value::Int(int(seed) & 1),
         Type::Int2 => Value::Int(int(seed) >> 48),
         Type::Int4 => Value::Int(int(seed) >> 32),
         Type::Int8 => Value::Int(int(seed)),
         Type::Float8 => Value::float(f64::from_bits(int(seed).cast_unsigned())),
-        Type::Float4 => Value::float(f64::from(f32::from_bits((int(seed) >> 32) as i32 as u32))),
+        Type::Float4 => Value::float(f64::from(f32::from_bits(((int(seed) >> 32) as i32).cast_unsigned()))),
         Type::Numeric(_) => Value::Text(decimal(seed)),
         Type::Text => Value::Text(string(seed)),
         Type::Bytea => Value::Blob((0..below(seed, 9)).map(|_| u8::try_from(below(seed, 256)).unwrap()).collect()),
@@ -80,7 +83,7 @@ fn stored(ty: &Type, seed: &mut u64) -> Result<Value> {
 }
 
 fn document(seed: &mut u64, depth: u32) -> String {
-    let mut quoted = |seed: &mut u64| {
+    let quoted = |seed: &mut u64| {
         let mut out = Vec::new();
         crate::write_json_string(&string(seed), &mut out);
         String::from_utf8(out).unwrap()
@@ -254,5 +257,106 @@ fn no_text_makes_any_input_panic() {
             write_text(&ty, ValueRef::Text(&text), &mut String::new());
             assert_eq!(compare(&ty, ValueRef::Text(&text), ValueRef::Text(&text)), Ordering::Equal);
         }
+    }
+}
+
+#[test]
+fn no_text_makes_any_function_panic() {
+    let mut seed = 24;
+    let pieces = [
+        "a",
+        "é",
+        "😀",
+        "%",
+        "_",
+        "\\",
+        "(",
+        ")",
+        "[",
+        "]",
+        "^",
+        "$",
+        "*",
+        "+",
+        "?",
+        "{2}",
+        "|",
+        "YYYY",
+        "Mon",
+        "DD",
+        "HH12",
+        "FM",
+        "TH",
+        "\"",
+        "-",
+        "1",
+        "12",
+        " ",
+        "$s",
+        "%s",
+        "%1$I",
+        "[:alpha:]",
+        "\\m",
+        "\\u00",
+        ":*",
+        "<->",
+        "&",
+        "!",
+        "{\"a\": 1}",
+        "null",
+        ",",
+        "'",
+        "@",
+        ".",
+        "/",
+        "MS",
+        "AM",
+        "=",
+    ];
+    let mut text = |most: u64| -> String { (0..below(&mut seed, most)).map(|_| pick(&mut seed, &pieces)).collect() };
+    for round in 0..1200i64 {
+        let (a, b, c) = (text(6), text(6), text(3));
+        let n = round % 9 - 4;
+        let _ = string::like(&a, &b, Some('\\'));
+        let _ = string::ilike(&a, &b, None);
+        if let Ok(r) = string::Regexp::new(&b, "g") {
+            let _ = (r.replace(&a, &c), r.split(&a), r.matches(&a), r.substring(&a), r.first_match(&a));
+        }
+        let _ = string::similar_to_regex(&b, Some('\\')).map(|p| string::Regexp::new(&p, ""));
+        let _ = string::format(&b, &[Some(&a), None]);
+        let _ = (
+            string::substring(&a, n, Some(n)),
+            string::left(&a, n),
+            string::right(&a, n),
+            string::split_part(&a, &c, n),
+        );
+        let _ = (
+            string::overlay(&a, &b, n, Some(n)),
+            string::lpad(&a, n * 3, &c),
+            string::strpos(&a, &c),
+            string::translate(&a, &b, &c),
+        );
+        let _ = (
+            string::decode(&a, "base64"),
+            string::decode(&a, "hex"),
+            string::decode(&a, "escape"),
+            string::initcap(&a),
+        );
+        let _ = datetime::to_char(round * 1_000_000_007_123, Some(3600), &b);
+        let _ = (datetime::to_timestamp(&a, &b, 0), datetime::to_date(&a, &b), datetime::zone_offset(&a));
+        let _ = (datetime::date_trunc(&a, 0, "x"), datetime::extract(&a, 0, None));
+        let _ = (json::contains(&a, &b), json::concat(&a, &b), json::set(&a, &[&c], &b, true), json::path(&a, &[&c]));
+        let _ =
+            (fts::web_query(fts::Config::English, &a), fts::to_query(fts::Config::English, &a), fts::matches(&a, &b));
+        let _ = fts::to_vector(fts::Config::English, &a).map(|v| assert_eq!(fts::Vector::parse(&v.to_string()), Ok(v)));
+        let _ = (array::contains(&Type::Int4, &a, &b), array::concat(&a, &b), array::slice(&a, Some(n), Some(n)));
+        let _ = (crate::range::intersection(RangeKind::Num, &a, &b), crate::range::union(RangeKind::Date, &a, &b));
+        let _ = (
+            numeric::add(&a, &b),
+            numeric::div(&a, &b),
+            numeric::power(&a, &b),
+            numeric::round(&a, 2),
+            numeric::to_i64(&a, "x"),
+        );
     }
 }

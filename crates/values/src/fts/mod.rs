@@ -77,10 +77,11 @@ fn put_quoted(lexeme: &str, out: &mut String) {
 mod tests {
     use super::*;
 
+    type Make = fn(Config, &str) -> Result<Query>;
+
     #[test]
     fn texts_match_queries_as_in_postgresql() {
         let text = "The quick brown foxes jumped over the lazy-dog's fence, twice in 2021";
-        type Make = fn(Config, &str) -> Result<Query>;
         let cases: &[(Make, &str, bool)] = &[
             (to_query, "fox & jump", true),
             (to_query, "fox <-> jump", true),

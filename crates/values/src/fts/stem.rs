@@ -142,9 +142,9 @@ impl Word {
 
     fn past_and_progressive(&mut self) {
         match self.suffix(&["eed", "eedly", "ed", "edly", "ing", "ingly"]) {
-            Some(s @ ("eed" | "eedly")) if self.within(s, self.r1) => {
-                self.swap(s, "ee");
-            }
+            // Outside the region these stay whole: they are not an `ed` after `e`.
+            Some("eed" | "eedly") if self.suffix(&["eed", "eedly"]).is_some_and(|s| !self.within(s, self.r1)) => {}
+            Some(s @ ("eed" | "eedly")) => self.swap(s, "ee"),
             Some(s) if self.vowel_before(self.c.len() - s.len()) => {
                 self.swap(s, "");
                 let n = self.c.len();
@@ -281,6 +281,8 @@ mod tests {
             ("this", "this"),
             ("kiwis", "kiwi"),
             ("succeed", "succeed"),
+            ("feed", "feed"),
+            ("deeedly", "deeed"),
             ("controlling", "control"),
             ("roll", "roll"),
             ("electrical", "electr"),

@@ -1,74 +1,13 @@
-//! Operators and functions of json and jsonb.
+//! Operators and functions of json and jsonb that compare whole documents or make new ones.
 //!
-//! Those that only pick something out walk the text; those that build go through the tree. Paths are lists of texts, as
-//! `#>` takes them.
+//! These build, and go through the tree. Paths are lists of texts, as `#>` takes them.
 
 use super::jsonb::{compare_top, compare_trees, into_text, key_order, sort_members};
-use super::scan::{Json, elements, members, unquote};
+use super::pick::type_of;
+use super::scan::Json;
 use crate::print::write_json_string;
 use crate::{Result, Type, ValueError, ValueRef, write_json};
 use std::borrow::Cow;
-
-fn kind(text: &str) -> u8 {
-    text.trim_start_matches([' ', '\n', '\r', '\t']).bytes().next().unwrap_or(0)
-}
-
-/// `json -> key`: the raw text of a member (the last, where there are several); `None` (NULL) when there is none.
-pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
-    if kind(json) != b'{' {
-        return None;
-    }
-    members(json).filter(|(k, _)| k == key).last().map(|(_, v)| v)
-}
-
-/// `json -> index`: the raw text of an element; negative counts from the end.
-pub fn item(json: &str, index: i64) -> Option<&str> {
-    if kind(json) != b'[' {
-        return None;
-    }
-    if let Ok(i) = usize::try_from(index) {
-        elements(json).nth(i)
-    } else {
-        let all: Vec<&str> = elements(json).collect();
-        let back = usize::try_from(index.unsigned_abs()).ok()?;
-        all.len().checked_sub(back).map(|i| all[i])
-    }
-}
-
-/// `json #> path`
-pub fn path<'a, S: AsRef<str>>(json: &'a str, steps: &[S]) -> Option<&'a str> {
-    let mut at = json.trim_matches([' ', '\n', '\r', '\t']);
-    for step in steps {
-        let step = step.as_ref();
-        at = match kind(at) {
-            b'{' => member(at, step)?,
-            b'[' => item(at, step.trim().parse().ok()?)?,
-            _ => return None,
-        };
-    }
-    Some(at)
-}
-
-/// The text of a raw value, as `->>` gives it: strings decoded, `null` as NULL, all else as it stands.
-pub fn as_text(raw: &str) -> Option<Cow<'_, str>> {
-    match kind(raw) {
-        b'"' => unquote(raw),
-        b'n' => None,
-        _ => Some(Cow::Borrowed(raw)),
-    }
-}
-
-/// `jsonb_typeof`, `json_typeof`
-pub fn type_of(json: &str) -> &'static str {
-    match kind(json) {
-        b'{' => "object",
-        b'[' => "array",
-        b'"' => "string",
-        b't' | b'f' => "boolean",
-        b'n' => "null",
-        _ => "number",
-    }
-}
 
 fn parse(text: &str) -> Result<Json<'_>> {
     let mut tree = Json::parse(text)?;
@@ -100,26 +39,6 @@ fn within(a: &Json<'_>, b: &Json<'_>) -> bool {
         (Json::Array(_) | Json::Object(_), _) | (_, Json::Array(_) | Json::Object(_)) => false,
         _ => compare_trees(a, b).is_eq(),
     }
-}
-
-/// `json ? key`: a member of an object, a string of an array, or the string itself.
-pub fn has_key(json: &str, key: &str) -> bool {
-    match kind(json) {
-        b'{' => members(json).any(|(k, _)| k == key),
-        b'[' => elements(json).any(|raw| kind(raw) == b'"' && unquote(raw).as_deref() == Some(key)),
-        b'"' => unquote(json).as_deref() == Some(key),
-        _ => false,
-    }
-}
-
-/// `json ?| keys`
-pub fn has_any<S: AsRef<str>>(json: &str, keys: &[S]) -> bool {
-    keys.iter().any(|k| has_key(json, k.as_ref()))
-}
-
-/// `json ?& keys`
-pub fn has_all<S: AsRef<str>>(json: &str, keys: &[S]) -> bool {
-    keys.iter().all(|k| has_key(json, k.as_ref()))
 }
 
 /// `a || b`
@@ -308,24 +227,6 @@ impl Json<'_> {
     }
 }
 
-/// `jsonb_array_length`; 22023 for what is no array.
-pub fn array_length(json: &str) -> Result<i64> {
-    match kind(json) {
-        b'[' => Ok(i64::try_from(elements(json).count()).unwrap_or(i64::MAX)),
-        b'{' => Err(ValueError::parameter("cannot get array length of a non-array")),
-        _ => Err(ValueError::parameter("cannot get array length of a scalar")),
-    }
-}
-
-/// `jsonb_object_keys`; 22023 for what is no object.
-pub fn object_keys(json: &str) -> Result<Vec<String>> {
-    match kind(json) {
-        b'{' => Ok(members(json).map(|(k, _)| k.into_owned()).collect()),
-        b'[' => Err(ValueError::parameter("cannot call jsonb_object_keys on an array")),
-        _ => Err(ValueError::parameter("cannot call jsonb_object_keys on a scalar")),
-    }
-}
-
 /// `jsonb_strip_nulls`: without members that are null, at every depth.
 pub fn strip_nulls(json: &str) -> Result<String> {
     fn strip(j: &mut Json<'_>) {
@@ -456,27 +357,8 @@ pub fn scalar_for_cast<'a>(json: &'a str, to: &Type) -> Result<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{array_length, has_all, has_any, has_key, object_keys};
     use super::*;
-
-    #[test]
-    fn values_are_picked_out_without_a_tree() {
-        let j = r#"{"a": {"b": [1, "two", null]}, "x\"": true}"#;
-        assert_eq!(member(j, "a"), Some(r#"{"b": [1, "two", null]}"#));
-        assert_eq!(member(j, "x\""), Some("true"));
-        assert_eq!((member("[1]", "a"), member(j, "z")), (None, None));
-        for (steps, want) in [
-            (&["a", "b", "0"][..], Some("1")),
-            (&["a", "b", "-1"], Some("null")),
-            (&["a", "b", "9"], None),
-            (&["a", "x"], None),
-            (&["a", "b", "y"], None),
-            (&[], Some(j)),
-        ] {
-            assert_eq!(path(j, steps), want, "{steps:?}");
-        }
-        assert_eq!(as_text("\"a\\nb\"").as_deref(), Some("a\nb"));
-        assert_eq!((as_text("null"), as_text("[1]").as_deref()), (None, Some("[1]")));
-    }
 
     #[test]
     fn containment_and_keys_agree_with_postgresql() {

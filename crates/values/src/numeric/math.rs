@@ -75,10 +75,11 @@ pub fn exp(n: &str) -> Result<String> {
 
 fn exp_big(b: &Big, scale: i32) -> Result<Big> {
     let value = b.to_f64();
-    if value > 15_000.0 {
+    // PostgreSQL's own bounds.
+    if value >= 6000.0 {
         return Err(overflow());
     }
-    if value < -15_000.0 {
+    if value <= -6000.0 {
         return Ok(Big::zero(scale));
     }
     // Halve until small, sum the series, square back. Each squaring doubles the relative error: a digit for three of them.
@@ -155,13 +156,27 @@ pub fn ln(n: &str) -> Result<String> {
 
 fn ln_big(b: &Big, scale: i32) -> Big {
     let work = scale + GUARD + 8;
+    let near = b.to_f64();
+    if b.weight == 0 || (0.5..2.0).contains(&near) {
+        return ln_small(b, work).rounded(scale);
+    }
+    // b = m * 10000^w with m in 1..10000: digits that cannot be seen in the result need not be carried.
+    let weight = b.weight;
+    let mut m = b.clone();
+    m.weight = 0;
+    m.digits.truncate(usize::try_from(work / GROUP + 8).unwrap_or(usize::MAX));
+    let base = ln_small(&int(10_000), work + 8);
+    ln_small(&m, work).add(&base.mul(&int(i64::from(weight)))).rounded(scale)
+}
+
+/// The logarithm of a number that is neither huge nor tiny, to `work` decimal digits.
+fn ln_small(b: &Big, work: i32) -> Big {
     // Take roots until the number is near one; each root halves the logarithm.
     let mut x = b.clone();
     let mut factor = int(2);
     let (low, high) = (Big::parse("0.9").unwrap_or_else(|_| int(1)), Big::parse("1.1").unwrap_or_else(|_| int(1)));
-    let extra = b.weight.abs() * GROUP;
     while x.compare(&low) == Ordering::Less || x.compare(&high) == Ordering::Greater {
-        x = sqrt_big(&x, work + extra / 2 + 2);
+        x = sqrt_big(&x, work + 8);
         factor = factor.add(&factor);
     }
     // ln x = 2 artanh((x-1)/(x+1))
@@ -177,7 +192,7 @@ fn ln_big(b: &Big, scale: i32) -> Big {
         sum = sum.add(&term);
         i += 2;
     }
-    sum.mul(&factor).rounded(scale)
+    sum.mul(&factor)
 }
 
 /// `log(base, n)`
@@ -227,7 +242,7 @@ pub fn power(base: &str, exponent: &str) -> Result<String> {
     }
     let magnitude = Big { negative: false, ..b.clone() };
     let estimate = ln_big(&magnitude, (8 - ln_weight(&magnitude)).clamp(0, 1000) + 8).mul(&e).to_f64();
-    if estimate.abs() > 15_000.0 && estimate > 0.0 {
+    if estimate >= 6000.0 {
         return Err(overflow());
     }
     let digits = estimate * std::f64::consts::LOG10_E;

@@ -101,10 +101,46 @@ fn class(t: &[u8]) -> u8 {
     }
 }
 
+/// Powers of ten for aligning short numerics.
+const TENS: [i128; 18] = {
+    let mut all = [1; 18];
+    let mut i = 1;
+    while i < 18 {
+        all[i] = all[i - 1] * 10;
+        i += 1;
+    }
+    all
+};
+
+/// A plain numeric of at most 17 bytes as an integer and its scale: nearly all there are.
+fn short(t: &[u8]) -> Option<(i64, usize)> {
+    let (negative, digits) = if let [b'-', rest @ ..] = t { (true, rest) } else { (false, t) };
+    if digits.len() > 17 || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut n, mut point) = (0i64, None);
+    for (i, c) in digits.iter().enumerate() {
+        match c {
+            b'0'..=b'9' => n = n * 10 + i64::from(c - b'0'),
+            b'.' if point.is_none() => point = Some(i),
+            _ => return None,
+        }
+    }
+    let scale = point.map_or(0, |p| digits.len() - p - 1);
+    Some((if negative { -n } else { n }, scale))
+}
+
 /// PostgreSQL's order of two stored numerics, without allocating. NaN is greatest; scale does not matter (`1.0 = 1.00`).
 /// Total over all texts: what is no numeric comes last, by its bytes.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.as_bytes(), b.as_bytes());
+    if let (Some((x, p)), Some((y, q))) = (short(a), short(b)) {
+        return match p.cmp(&q) {
+            Ordering::Equal => x.cmp(&y),
+            Ordering::Less => (i128::from(x) * TENS[q - p]).cmp(&i128::from(y)),
+            Ordering::Greater => i128::from(x).cmp(&(i128::from(y) * TENS[p - q])),
+        };
+    }
     if a == b {
         return Ordering::Equal;
     }
