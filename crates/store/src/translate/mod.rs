@@ -154,10 +154,11 @@ impl<'a> Translator<'a> {
     }
 
     /// Translates an expression over the columns of one relation (a check, a default, a generated column, a policy), which SQLite knows
-    /// by `alias`. The result is coerced to `target` as in an assignment, if one is given.
+    /// by `alias`; an empty alias leaves the columns bare, as `create table` and `create index` want them. The result is coerced to `target`
+    /// as in an assignment, if one is given.
     pub fn over_relation(&mut self, expr: &Expr, relation: &Arc<Relation>, alias: &str, target: Option<&Type>) -> Result<Typed> {
         let mut frame = scope::Frame::barrier();
-        frame.push(scope::Source::of_relation(relation, alias, quote(alias)));
+        frame.push(scope::Source::of_relation(relation, &relation.name.name, if alias.is_empty() { String::new() } else { quote(alias) }));
         self.frames.push(frame);
         let result = self.expr(expr).and_then(|typed| match target {
             Some(target) => self.assign(typed, target),

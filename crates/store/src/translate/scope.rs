@@ -91,6 +91,17 @@ pub(super) struct NamedQuery {
     pub(super) columns: Vec<SourceColumn>,
 }
 
+/// A column in SQLite's text; bare where its source has no name (inside `create table` and `create index`).
+fn column_sql(source: &str, column: &str) -> String {
+    let mut sql = String::with_capacity(source.len() + column.len() + 3);
+    if !source.is_empty() {
+        sql.push_str(source);
+        sql.push('.');
+    }
+    push_quoted(&mut sql, column);
+    sql
+}
+
 impl Frame {
     pub(super) fn barrier() -> Self {
         Self { barrier: true, ..Self::default() }
@@ -198,10 +209,7 @@ impl Translator<'_> {
             let source = &mut frame.sources[at];
             source.used.insert(column.clone());
             let found = &source.columns[index];
-            let mut sql = String::with_capacity(source.sql.len() + column.len() + 3);
-            sql.push_str(&source.sql);
-            sql.push('.');
-            push_quoted(&mut sql, column);
+            let sql = column_sql(&source.sql, column);
             return Ok(Some((Typed::new(sql, found.ty.clone()), found.source.clone())));
         }
         if table.is_none() || (schema.is_none() && frame.function.as_ref() == table) {
@@ -227,10 +235,7 @@ impl Translator<'_> {
     pub(super) fn source_column(&mut self, source: usize, index: usize) -> (Name, Typed, Option<(QName, Name)>) {
         let source = &mut self.frame().sources[source];
         let column = &source.columns[index];
-        let mut sql = String::with_capacity(source.sql.len() + column.name.len() + 3);
-        sql.push_str(&source.sql);
-        sql.push('.');
-        push_quoted(&mut sql, &column.name);
+        let sql = column_sql(&source.sql, &column.name);
         let out = (column.name.clone(), Typed::new(sql, column.ty.clone()), column.source.clone());
         source.used.insert(out.0.clone());
         out
