@@ -226,3 +226,55 @@ async fn a_type_without_a_decoder_is_named() {
         .await;
     assert!(failed.unwrap_err().to_string().contains("type point"));
 }
+
+#[tokio::test]
+async fn stored_forms_print_as_the_value_they_were_read_from() {
+    const TYPED: &[(&str, &str)] = &[
+        ("bool", "true"),
+        ("int2", "-7"),
+        ("int8", "9223372036854775807"),
+        ("float4", "0.1"),
+        ("float8", "NaN"),
+        ("float8", "-1.5e-07"),
+        ("numeric", "123456789.000"),
+        ("text", "a b"),
+        ("bytea", "\\x00ff"),
+        ("uuid", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"),
+        ("date", "2024-02-29"),
+        ("time", "23:59:59.5"),
+        ("timestamp", "2020-01-31 23:59:59.5"),
+        ("timestamptz", "2020-01-31 23:59:59.5+00"),
+        ("timestamptz", "infinity"),
+        ("interval", "1 year 2 mons -3 days 04:05:06.7"),
+        ("json", "{\"a\" : 1}"),
+        ("jsonb", "{\"a\": [1, 2.50]}"),
+        ("int4[]", "{1,NULL,3}"),
+        ("text[]", "{\"a,b\",\"\",c}"),
+        ("int4range", "[1,5)"),
+        ("tstzrange", "[\"2020-01-01 00:00:00+00\",)"),
+        ("inet", "10.0.0.0/8"),
+    ];
+    let database = testkit::postgres::fresh_database(None);
+    let engine = engine(database.url()).await;
+    let wrong = engine.read::<_, store::Error>(Scope::default(), Lane::Short, |conn| {
+        let mut wrong = Vec::new();
+        for (name, text) in TYPED {
+            let ty = Type::named(name).unwrap();
+            let param = [store::Param::Text(ty.clone(), (*text).to_owned())];
+            conn.query(&format!("select $1::{name}"), &param, &mut |row| {
+                let mut printed = String::new();
+                row.write_text(0, &ty, &mut printed)?;
+                let stored = row.value(0, &ty)?;
+                let mut again = String::new();
+                values::write_text(&ty, stored.as_ref(), &mut again);
+                if again != printed || stored != values::input(&ty, text)? {
+                    wrong.push(format!("{name} {text}: {stored:?} prints {again} instead of {printed}"));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(wrong)
+    });
+    let wrong = wrong.await.unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -25,6 +25,7 @@ use kernel::random::{Random as _, SystemRandom};
 use kernel::retry::RetryPolicy;
 use tokio::sync::oneshot;
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
 use self::decode::Zone;
 use self::pool::{Job, Limits, Pool, Ticket, Work, Worker};
@@ -115,6 +116,12 @@ impl PostgresEngine {
         let mut config: Config = url
             .parse()
             .map_err(|error: tokio_postgres::Error| Error::Internal(format!("the database URL: {error}")))?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(Error::Internal(
+                "the database URL asks for TLS (sslmode=require), which this version cannot speak to PostgreSQL"
+                    .to_owned(),
+            ));
+        }
         if config.get_application_name().is_none() {
             config.application_name("mainstay");
         }

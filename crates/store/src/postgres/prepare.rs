@@ -139,13 +139,15 @@ fn grant(conn: &mut dyn Connection) -> Result<()> {
             }
         }
     }
-    for (objects, kind) in [("tables", "r"), ("sequences", "S"), ("functions", "f")] {
+    for (rights, kind) in
+        [("all on tables", "r"), ("all on sequences", "S"), ("all on functions", "f"), ("usage on schemas", "n")]
+    {
         let held = "select from pg_catalog.pg_default_acl, pg_catalog.aclexplode(defaclacl) as acl \
                     where defaclnamespace = 0 and defaclobjtype = $1::\"char\" \
                     and defaclrole = (select oid from pg_catalog.pg_roles where rolname = current_user) \
                     and acl.grantee = (select oid from pg_catalog.pg_roles where rolname = 'service_role')";
         if !is_there(conn, held, &[text(kind)])? {
-            let sql = format!("alter default privileges grant all on {objects} to service_role");
+            let sql = format!("alter default privileges grant {rights} to service_role");
             conn.execute(&sql, &[]).map_err(|error| explain(error, "set default privileges", &sql))?;
         }
     }

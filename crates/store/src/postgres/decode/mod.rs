@@ -416,3 +416,70 @@ pub(crate) fn json_string(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&text[clean..]);
     out.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all() -> Vec<Decoder> {
+        use Decoder::*;
+        let simple = [
+            Bool,
+            Int2,
+            Int4,
+            Int8,
+            Oid,
+            Float4,
+            Float8,
+            Numeric,
+            Text,
+            Char,
+            Bytea,
+            Date,
+            Time,
+            TimeTz,
+            Timestamp,
+            TimestampTz,
+            Interval,
+            Uuid,
+            Json,
+            Jsonb,
+            Inet { cidr: true },
+            MacAddr,
+            Void,
+        ];
+        let nested = [Range(Box::new(Int4)), Range(Box::new(Timestamp)), Multirange(Box::new(Date))];
+        simple.into_iter().chain(nested).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            for decoder in all() {
+                let mut text = String::new();
+                let _ = decoder.text(&bytes, &Zone::Utc, &mut text);
+                let _ = decoder.json(&bytes, None, &Zone::Table(vec![(i64::MIN, -3600)]), &mut Vec::new());
+            }
+        }
+
+        #[test]
+        fn floats_read_back_as_themselves(bits in any::<u64>()) {
+            let (double, single) = (f64::from_bits(bits), f32::from_bits(u32::try_from(bits >> 32).unwrap()));
+            let mut text = String::new();
+            number::float8(double, &mut text);
+            prop_assert!(double.is_nan() || text.parse::<f64>().unwrap().to_bits() == double.to_bits(), "{}", text);
+            text.clear();
+            number::float4(single, &mut text);
+            prop_assert!(single.is_nan() || text.parse::<f32>().unwrap().to_bits() == single.to_bits(), "{}", text);
+        }
+
+        #[test]
+        fn json_strings_are_json(text in ".*") {
+            let mut out = Vec::new();
+            json_string(text.as_bytes(), &mut out);
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
+}
