@@ -136,7 +136,7 @@ async fn of_four_hundred_functions_only_the_good_ones_leave_anything() {
         assert_eq!(count(&engine, table).await, 280, "{table}");
     }
     let counts = engine.counts();
-    assert_eq!((counts.functions, counts.groups, counts.reruns), (400, 1, 0));
+    assert_eq!((counts.functions, counts.groups, counts.replays, counts.reruns), (400, 1, 1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ pub(super) struct Conn<'c> {
     shared: &'c Shared,
     side: Side,
     depth: u32,
+    wrote: bool,
 }
 
 /// Savepoints inside savepoints; beyond it somebody recurses.
@@ -23,7 +24,12 @@ const DEPTH_MAX: u32 = 64;
 
 impl<'c> Conn<'c> {
     pub(super) fn new(db: &'c rusqlite::Connection, shared: &'c Shared, side: Side) -> Self {
-        Self { db, shared, side, depth: 0 }
+        Self { db, shared, side, depth: 0, wrote: false }
+    }
+
+    /// Has any statement that may have changed something come to its end: without one, there is nothing to undo.
+    pub(super) fn wrote(&self) -> bool {
+        self.wrote
     }
 
     fn failed(&self, error: rusqlite::Error) -> Error {
@@ -91,13 +97,22 @@ impl Connection for Conn<'_> {
 
     fn query(&mut self, sql: &str, params: &[Param], each: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<u64> {
         let mut statement = self.prepare(sql, params)?;
+        let reads = statement.readonly();
         let session = session::values_session();
         let mut rows = statement.raw_query();
         let mut count = 0;
         loop {
             match rows.next() {
-                Ok(Some(row)) => each(&Fetched { row, session: &session })?,
-                Ok(None) => return Ok(count),
+                Ok(Some(row)) => {
+                    // With `returning`, everything has been changed before the first row comes out.
+                    self.wrote |= !reads;
+                    each(&Fetched { row, session: &session })?;
+                }
+                Ok(None) => {
+                    self.wrote |= !reads;
+                    return Ok(count);
+                }
+                // SQLite undoes a statement that fails.
                 Err(error) => return Err(self.failed(error)),
             }
             count += 1;
@@ -109,6 +124,7 @@ impl Connection for Conn<'_> {
         let reads = statement.readonly();
         let mut rows = statement.raw_query();
         while rows.next().map_err(|e| self.failed(e))?.is_some() {}
+        self.wrote |= !reads;
         Ok(if reads { 0 } else { self.db.changes() })
     }
 

@@ -142,6 +142,7 @@ struct Stats {
     functions: AtomicU64,
     groups: AtomicU64,
     reruns: AtomicU64,
+    replays: AtomicU64,
 }
 
 /// What the engine has done since it was opened, and what waits now.
@@ -157,6 +158,8 @@ pub struct Counts {
     pub groups: u64,
     /// Groups whose functions had to run again one by one.
     pub reruns: u64,
+    /// Groups that ran again with savepoints, because a function failed after its first change.
+    pub replays: u64,
     /// Short reads that wait.
     pub short_waiting: usize,
     /// Long reads that wait.
@@ -352,6 +355,7 @@ impl SqliteEngine {
             functions: count(&stats.functions),
             groups: count(&stats.groups),
             reruns: count(&stats.reruns),
+            replays: count(&stats.replays),
             short_waiting: self.short.len(),
             long_waiting: self.long.len(),
             writes_waiting: self.write.len(),

@@ -1,7 +1,9 @@
 //! The writer: one thread, one connection, groups of functions that share one commit.
 //!
-//! A group takes what waits and never waits for more. Each function has a savepoint of its own, so that refusing or panicking
-//! undoes it alone; a lone function needs none. Answers go out after the commit. When the group as a whole fails (a participant's
+//! A group takes what waits and never waits for more. Savepoints halve its speed, so it begins without: a function that fails
+//! before it has changed anything leaves nothing to undo, and one that fails later makes the group roll back and run again, this
+//! time with a savepoint for each function, as do the groups after it for a while. A function that is to be rolled back anyway has
+//! a savepoint from the start. Answers go out after the commit. When the group as a whole fails (a participant's
 //! seal, the commit, a disk error that made SQLite roll everything back), its functions run again one by one, each in a transaction
 //! of its own, and only the guilty fail.
 
@@ -111,9 +113,25 @@ enum Step {
     Kept,
     /// Its changes are gone; its answer says why, or it asked for that.
     Undone,
+    /// It failed after it had changed something, without a savepoint to go back to.
+    Spoiled,
     /// SQLite rolled back the whole transaction.
     Lost,
 }
+
+/// What a function can be undone with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// The whole transaction: it is the only function in it.
+    Transaction,
+    /// A savepoint.
+    Savepoint,
+    /// Nothing, in the hope that it is not needed.
+    Hope,
+}
+
+/// Functions that have savepoints after one has spoiled its group.
+const WARY: usize = 4096;
 
 /// How long the writer must have nothing to do before it grows the log.
 const IDLE: Duration = Duration::from_millis(500);
@@ -129,6 +147,8 @@ pub(super) struct Writer {
     waiting: VecDeque<Work>,
     epoch: u64,
     log: wal::Growth,
+    /// How many more functions have savepoints.
+    wary: usize,
 }
 
 impl Writer {
@@ -146,7 +166,7 @@ impl Writer {
         }
         let epoch = shared.epoch.load(Ordering::Acquire);
         let log = wal::Growth::new(&shared);
-        let mut writer = Self { shared, queue, participants, db, waiting: VecDeque::new(), epoch, log };
+        let mut writer = Self { shared, queue, participants, db, waiting: VecDeque::new(), epoch, log, wary: 0 };
         writer.reload_sequences();
         writer
     }
@@ -206,13 +226,20 @@ impl Writer {
                 job.refuse(Error::Timeout);
                 job.answer();
             } else if !job.abandoned() {
-                let bare = alone && done.is_empty();
-                let step = self.attempt(&mut *job, bare, &mut events);
+                let guard = if alone && done.is_empty() {
+                    Guard::Transaction
+                } else if self.wary > 0 || job.scope().rollback {
+                    Guard::Savepoint
+                } else {
+                    Guard::Hope
+                };
+                let step = self.attempt(&mut *job, guard, &mut events);
                 done.push(job);
                 match step {
                     Step::Kept => kept += 1,
-                    Step::Undone if bare => return Self::answer(done),
+                    Step::Undone if guard == Guard::Transaction => return Self::answer(done),
                     Step::Undone => {}
+                    Step::Spoiled => return self.replay(done),
                     Step::Lost => return self.one_by_one(done),
                 }
             }
@@ -221,6 +248,7 @@ impl Writer {
                 next = self.next_function();
             }
         }
+        self.wary = self.wary.saturating_sub(done.len());
         self.shared.stats.groups.fetch_add(1, Ordering::Relaxed);
         self.shared.stats.functions.fetch_add(done.len() as u64, Ordering::Relaxed);
         match self.finish(kept, &events) {
@@ -265,16 +293,28 @@ impl Writer {
         Self::answer(all);
     }
 
-    /// Runs one function inside the open transaction. A `bare` one has the transaction to itself.
-    fn attempt(&mut self, job: &mut dyn WriteJob, bare: bool, events: &mut Vec<Event>) -> Step {
-        if !bare && let Err(error) = self.run("savepoint function") {
+    /// Runs the functions of a spoiled group again, before all others and with savepoints.
+    fn replay(&mut self, done: Vec<Box<dyn WriteJob>>) {
+        self.abandon();
+        self.shared.stats.replays.fetch_add(1, Ordering::Relaxed);
+        self.wary = WARY;
+        for job in done.into_iter().rev() {
+            self.waiting.push_front(Work::Function(job));
+        }
+    }
+
+    /// Runs one function inside the open transaction.
+    fn attempt(&mut self, job: &mut dyn WriteJob, guard: Guard, events: &mut Vec<Event>) -> Step {
+        if guard == Guard::Savepoint
+            && let Err(error) = self.run("savepoint function")
+        {
             job.refuse(translate(error, Side::Writer, None));
             return Step::Lost;
         }
         let clock = self.shared.options.clock.clone();
         let now_us = job.now_us(clock.now().0);
         session::enter(job.scope().clone(), now_us, &clock, job.deadline(), None);
-        let kept = self.perform(job, events);
+        let (kept, wrote) = self.perform(job, events);
         let stopped = session::leave();
         if self.db.is_autocommit() {
             job.refuse(Error::Unavailable {
@@ -286,11 +326,13 @@ impl Writer {
             }
             return Step::Lost;
         }
-        let ended = match (kept, bare) {
-            (true, true) => Ok(()),
-            (true, false) => self.run("release function"),
-            (false, true) => self.run("rollback"),
-            (false, false) => self.run("rollback to function").and_then(|()| self.run("release function")),
+        let ended = match (kept, guard) {
+            (true, Guard::Transaction | Guard::Hope) => Ok(()),
+            (true, Guard::Savepoint) => self.run("release function"),
+            (false, Guard::Transaction) => self.run("rollback"),
+            (false, Guard::Savepoint) => self.run("rollback to function").and_then(|()| self.run("release function")),
+            (false, Guard::Hope) if wrote => return Step::Spoiled,
+            (false, Guard::Hope) => Ok(()),
         };
         match ended {
             Ok(()) if kept => Step::Kept,
@@ -303,12 +345,17 @@ impl Writer {
         }
     }
 
-    /// Runs the function and its followers; true when its changes may stand.
-    fn perform(&self, job: &mut dyn WriteJob, events: &mut Vec<Event>) -> bool {
-        let changes = self.db.total_changes();
+    /// Runs the function and its followers: may its changes stand, and are there any.
+    fn perform(&self, job: &mut dyn WriteJob, events: &mut Vec<Event>) -> (bool, bool) {
         let mut conn = Conn::new(&self.db, &self.shared, Side::Writer);
+        let kept = self.follow_up(job, &mut conn, events);
+        (kept, conn.wrote())
+    }
+
+    fn follow_up(&self, job: &mut dyn WriteJob, conn: &mut Conn<'_>, events: &mut Vec<Event>) -> bool {
+        let changes = self.db.total_changes();
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let mut tx = Tx::new(&mut conn);
+            let mut tx = Tx::new(conn);
             let kept = job.run(&mut tx);
             (kept, tx.finish())
         }));
@@ -327,7 +374,7 @@ impl Writer {
             return false;
         }
         for participant in self.participants.iter() {
-            let prepared = catch_unwind(AssertUnwindSafe(|| participant.prepare(&mut conn, &own)));
+            let prepared = catch_unwind(AssertUnwindSafe(|| participant.prepare(conn, &own)));
             let refused = match prepared {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => error,
@@ -420,9 +467,9 @@ impl Writer {
     fn alone(&mut self, job: &mut dyn WriteJob) -> Result<()> {
         self.begin()?;
         let mut events = Vec::new();
-        match self.attempt(job, true, &mut events) {
+        match self.attempt(job, Guard::Transaction, &mut events) {
             Step::Kept => self.finish(1, &events),
-            Step::Undone | Step::Lost => {
+            Step::Undone | Step::Spoiled | Step::Lost => {
                 self.abandon();
                 Ok(())
             }
