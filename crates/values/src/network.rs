@@ -67,10 +67,22 @@ pub(crate) fn parse_cidr(text: &str) -> Result<String> {
 /// `macaddr` input as `08:00:2b:01:02:03`.
 pub(crate) fn parse_mac(text: &str) -> Result<String> {
     let t = text.trim();
-    let hex: String = t.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
+    let bad = || ValueError::syntax("macaddr", text);
     let separators: String = t.chars().filter(|c| !c.is_ascii_hexdigit()).collect();
-    if hex.len() != 12 || !matches!(separators.as_str(), "" | ":::::" | "-----" | ":" | "-" | ".." | "--") {
-        return Err(ValueError::syntax("macaddr", text));
+    let groups: Vec<&str> = t.split([':', '-', '.']).collect();
+    let mut hex = String::with_capacity(12);
+    for group in &groups {
+        // Six groups may leave out a leading zero; the other forms are whole.
+        if groups.len() == 6 && group.len() == 1 {
+            hex.push('0');
+        }
+        hex.push_str(group);
+    }
+    let hex = hex.to_ascii_lowercase();
+    let even = groups.iter().all(|g| g.len() == 12 / groups.len() || (groups.len() == 6 && g.len() == 1));
+    let known = matches!(separators.as_str(), "" | ":::::" | "-----" | ":" | "-" | ".." | "--");
+    if hex.len() != 12 || !known || !even {
+        return Err(bad());
     }
     Ok((0..6).map(|i| &hex[i * 2..i * 2 + 2]).collect::<Vec<_>>().join(":"))
 }
@@ -114,7 +126,8 @@ mod tests {
         for text in ["08:00:2b:01:02:03", "08-00-2B-01-02-03", "08002b:010203", "0800.2b01.0203", "08002b010203"] {
             assert_eq!(parse_mac(text).unwrap(), "08:00:2b:01:02:03");
         }
-        assert!(parse_mac("08:00:2b:01:02").is_err());
+        assert_eq!(parse_mac("8:0:2b:1:2:3").unwrap(), "08:00:2b:01:02:03");
+        assert!(parse_mac("08:00:2b:01:02").is_err() && parse_mac("08:007:2b:01:0:03").is_err());
     }
 
     #[test]

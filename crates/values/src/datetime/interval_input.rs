@@ -250,6 +250,9 @@ fn words(t: &str) -> std::result::Result<Total, Fault> {
                 sign = "";
             }
         }
+        if !sign.is_empty() || out.is_empty() {
+            return Err(Fault::Syntax);
+        }
         joined = out;
         tokens = joined.iter().map(String::as_str).collect();
     }

@@ -335,6 +335,12 @@ fn date(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
     if third.is_empty() {
         return Err(Fault::Syntax);
     }
+    // Years may be long, months and days have two digits at most.
+    let long =
+        [first, second, third].iter().filter(|p| p.len() > 2 && p.starts_with(|c: char| c.is_ascii_digit())).count();
+    if long > 1 {
+        return Err(Fault::Syntax);
+    }
     let (first_n, third_n) = (small(first)?, small(third)?);
     let (year, day) =
         if first.len() >= 3 { (first, third_n) } else { (third, if f.month.is_some() { first_n } else { 0 }) };
@@ -525,6 +531,7 @@ mod tests {
             ("2020-01", "22007"),
             ("2020-02-30", "22008"),
             ("2020-13-01", "22008"),
+            ("2020-011-05", "22007"),
             ("2020-01-32", "22008"),
             ("2023-02-29", "22008"),
             ("2020-01-01 25:00", "22008"),
