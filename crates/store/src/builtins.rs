@@ -7,6 +7,7 @@ mod context;
 mod documents;
 mod numbers;
 mod ranges;
+mod search;
 mod strings;
 mod time;
 
@@ -85,6 +86,7 @@ const PARTS: &[&[Builtin]] = &[
     documents::TABLE,
     arrays::TABLE,
     ranges::TABLE,
+    search::TABLE,
     context::TABLE,
     aggregates::TABLE,
 ];

@@ -1,6 +1,6 @@
 //! The request, roles, settings, sequences, the moment, and chance.
 
-use super::{Builtin, F, scalar};
+use super::{Builtin, F, T, Y, scalar};
 
 pub(super) const TABLE: &[Builtin] = &[
     scalar("current_setting", &["text"], "text", F("current_setting")),
@@ -26,6 +26,10 @@ pub(super) const TABLE: &[Builtin] = &[
     scalar("lastval", &[], "int8", F("lastval")),
     scalar("setval", &["text", "int8"], "int8", F("setval")),
     scalar("setval", &["text", "int8", "bool"], "int8", F("setval")),
+    // There is one writer, so what these would wait for is never held.
+    scalar("pg_advisory_xact_lock", &["int8"], "void", T("nullif({0}, {0})")),
+    scalar("pg_advisory_xact_lock", &["int4", "int4"], "void", T("nullif({0} + {1}, {0} + {1})")),
+    scalar("pg_typeof", &["any"], "text", Y("pg_typeof")),
     scalar("gen_random_uuid", &[], "uuid", F("pg_random_uuid")),
     scalar("uuid_generate_v4", &[], "uuid", F("pg_random_uuid")),
     scalar("now", &[], "timestamptz", F("pg_now")),

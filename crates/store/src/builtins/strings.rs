@@ -102,6 +102,8 @@ pub(super) const TABLE: &[Builtin] = &[
     scalar("md5", &["bytea"], "text", F("pg_bytes_md5")),
     scalar("encode", &["bytea", "text"], "text", F("pg_encode")),
     scalar("decode", &["text", "text"], "bytea", F("pg_decode")),
+    scalar("digest", &["text", "text"], "bytea", F("pg_digest")),
+    scalar("digest", &["bytea", "text"], "bytea", F("pg_digest")),
     scalar("convert_to", &["text", "text"], "bytea", F("pg_convert_to")),
     scalar("convert_from", &["bytea", "text"], "text", F("pg_convert_from")),
     scalar("sha224", &["bytea"], "bytea", F("pg_sha224")),

@@ -10,6 +10,7 @@ mod context;
 mod documents;
 mod numbers;
 mod ranges;
+mod search;
 mod sequences;
 mod strings;
 mod time;
@@ -81,6 +82,7 @@ pub(super) fn register(db: &Connection) -> rusqlite::Result<()> {
         documents::FUNCTIONS,
         arrays::FUNCTIONS,
         ranges::FUNCTIONS,
+        search::FUNCTIONS,
         casts::FUNCTIONS,
         context::FUNCTIONS,
         sequences::FUNCTIONS,
@@ -111,6 +113,8 @@ fn scalar(db: &Connection, function: Scalar) -> rusqlite::Result<()> {
 /// What needs no subject of its own.
 const ANY: &[Scalar] = &[
     lax("pg_num_nulls", -1, |a| Ok(count(a.iter().filter(|arg| arg.is_null())))),
+    // `pg_typeof(value)` with the name of its type, which is printed in full.
+    lax("pg_typeof", 2, |a| Ok(Value::Text(casts::type_named(text(a, 1)?)?.sql_name()))),
     lax("pg_num_nonnulls", -1, |a| Ok(count(a.iter().filter(|arg| !arg.is_null())))),
 ];
 

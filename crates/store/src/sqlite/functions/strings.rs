@@ -209,6 +209,23 @@ fn hash(args: Args<'_, '_>, f: fn(&[u8]) -> Vec<u8>) -> Result<Value> {
     Ok(Value::Blob(f(blob(args, 0)?)))
 }
 
+/// pgcrypto's `digest(data, algorithm)`.
+fn digest(args: Args<'_, '_>) -> Result<Value> {
+    let bytes = match args[0] {
+        ValueRef::Text(text) => text.as_bytes(),
+        _ => blob(args, 0)?,
+    };
+    let algorithm = text(args, 1)?;
+    Ok(Value::Blob(match algorithm.to_ascii_lowercase().as_str() {
+        "md5" => string::md5(bytes).to_vec(),
+        "sha224" => sha2::Sha224::digest(bytes).to_vec(),
+        "sha256" => sha2::Sha256::digest(bytes).to_vec(),
+        "sha384" => sha2::Sha384::digest(bytes).to_vec(),
+        "sha512" => sha2::Sha512::digest(bytes).to_vec(),
+        _ => return Err(ValueError::parameter(format!("Cannot use \"{algorithm}\": No such hash algorithm"))),
+    }))
+}
+
 fn quote_nullable(args: Args<'_, '_>) -> Result<Value> {
     if args[0].is_null() { Ok(Value::text("NULL")) } else { Ok(Value::Text(quote::literal(text(args, 0)?))) }
 }
@@ -289,6 +306,7 @@ const BYTES: &[Scalar] = &[
     strict("pg_sha256", 1, |a| hash(a, |b| sha2::Sha256::digest(b).to_vec())),
     strict("pg_sha384", 1, |a| hash(a, |b| sha2::Sha384::digest(b).to_vec())),
     strict("pg_sha512", 1, |a| hash(a, |b| sha2::Sha512::digest(b).to_vec())),
+    strict("pg_digest", 2, digest),
     strict("pg_convert_to", 2, |a| Ok(Value::Blob(text(a, 0)?.as_bytes().to_vec()))),
     strict("pg_convert_from", 2, |a| {
         let text = std::str::from_utf8(blob(a, 0)?).map_err(|_| super::not_utf8())?;

@@ -412,3 +412,25 @@ fn arrays_and_ranges_answer_as_postgresql_does() {
         ("pg_range_isempty('empty')", "1"),
     ]);
 }
+
+#[test]
+fn text_is_searched_by_stems() {
+    check(&[
+        ("pg_to_tsvector('The quick brown foxes')", "'brown':3 'fox':4 'quick':2"),
+        ("pg_to_tsvector('simple', 'The Foxes')", "'foxes':2 'the':1"),
+        ("pg_to_tsvector('klingon', 'x')", "42704: text search configuration \"klingon\" does not exist"),
+        ("pg_plainto_tsquery('fat foxes')", "'fat' & 'fox'"),
+        ("pg_websearch_to_tsquery('fox or -cat')", "'fox' | !'cat'"),
+        ("pg_ts_match(pg_to_tsvector('a fat fox'), pg_to_tsquery('foxes & fat'))", "1"),
+        ("pg_ts_match_text('a fat fox', pg_to_tsquery('cat'))", "0"),
+        ("pg_to_tsquery('fox &')", "42601: no operand in tsquery: \"fox &\""),
+        ("pg_to_char_timestamp('2024-02-29 13:05:09.000000', 'DD Mon YYYY HH24:MI')", "29 Feb 2024 13:05"),
+        ("pg_to_date('29 Feb 2024', 'DD Mon YYYY')", "2024-02-29"),
+        ("pg_to_timestamp('2024-02-29 10:00', 'YYYY-MM-DD HH24:MI')", "2024-02-29 10:00:00.000000Z"),
+        (
+            "pg_encode(pg_digest('abc', 'sha256'), 'hex')",
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        ),
+        ("pg_typeof(1, 'int4')", "integer"),
+    ]);
+}

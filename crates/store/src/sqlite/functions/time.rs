@@ -175,6 +175,12 @@ fn make_interval(args: Args<'_, '_>) -> Result<Value> {
     span(Interval { months, days, us })
 }
 
+/// `to_char` of a wall clock; nothing of an infinity.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a function's end")]
+fn char_text(us: i64, zone: Option<i32>, pattern: &str) -> Result<Value> {
+    Ok(if dt::is_finite(us) { Value::Text(dt::to_char(us, zone, pattern)) } else { Value::Null })
+}
+
 fn make_timestamp(args: Args<'_, '_>) -> Result<i64> {
     dt::make_timestamp(int4(args, 0)?, int4(args, 1)?, int4(args, 2)?, int4(args, 3)?, int4(args, 4)?, float(args, 5)?)
 }
@@ -258,5 +264,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         timestamp(dt::at_zone(moment(a, 1)?, dt::zone_offset(text(a, 0)?)?, false))
     }),
     strict("pg_overlaps", 4, overlaps),
+    strict("pg_to_char_timestamp", 2, |a| char_text(moment(a, 0)?, None, text(a, 1)?)),
+    strict("pg_to_char_timestamptz", 2, |a| char_text(local(moment(a, 0)?), Some(offset_s()), text(a, 1)?)),
+    strict("pg_to_char_interval", 2, |a| Ok(Value::Text(dt::to_char_interval(interval(a, 0)?, text(a, 1)?)))),
+    strict("pg_to_date", 2, |a| days(dt::to_date(text(a, 0)?, text(a, 1)?)?)),
+    strict("pg_to_timestamp", 2, |a| timestamptz(dt::to_timestamp(text(a, 0)?, text(a, 1)?, offset_s())?)),
     volatile("pg_timeofday", 0, |_| timestamptz(session::clock_us())),
 ];
