@@ -4,6 +4,8 @@
 //! because SQLite's own schema cannot say `numeric(10,2)`, who was granted what, or what a policy demands. Everything above the
 //! store (API, OpenAPI, row security, types) derives from this one model; there is no second one.
 
+pub mod views;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -566,6 +568,13 @@ impl Relation {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| &*column.name == name)
+    }
+
+    /// The column that is SQLite's rowid under another name: the single integer primary key. SQLite would invent a value for a missing
+    /// one, which PostgreSQL never does, so whoever writes to the table fills it in.
+    pub fn rowid_column(&self) -> Option<&Column> {
+        let [name] = self.primary_key.as_ref()?.columns.as_slice() else { return None };
+        self.column(name).filter(|column| column.ty.is_integer())
     }
 
     /// Is this a view of any kind.

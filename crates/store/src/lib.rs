@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod builtins;
 mod conn;
 mod error;
+pub mod migrate;
 pub mod postgres;
 pub mod sqlite;
 mod store;
