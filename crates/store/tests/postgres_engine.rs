@@ -323,12 +323,8 @@ async fn a_statement_ends_at_its_deadline() {
 #[tokio::test]
 async fn waiting_has_bounds() {
     let (database, _) = house("").await;
-    let options = Options {
-        read_connections: 1,
-        queue_max: 1,
-        acquire_timeout: Duration::from_millis(200),
-        ..Options::default()
-    };
+    let options =
+        Options { read_connections: 1, queue_max: 1, acquire_timeout: Duration::from_secs(1), ..Options::default() };
     let engine = connect(&database, options, Participants::from([])).await;
     let (release, held) = std::sync::mpsc::channel::<()>();
     let (started, running) = tokio::sync::oneshot::channel();
@@ -351,7 +347,14 @@ async fn waiting_has_bounds() {
     assert!(matches!(waiting.await, Err(Error::Timeout)));
     release.send(()).unwrap();
     assert_eq!(busy.await.unwrap().unwrap(), Value::Int(1));
-    assert_eq!(ask(&engine, Scope::default(), "select 4").await.unwrap(), Value::Int(4));
+    // However slow this machine is: the place is free again.
+    let found = loop {
+        match ask(&engine, Scope::default(), "select 4").await {
+            Err(Error::Timeout) => {}
+            found => break found,
+        }
+    };
+    assert_eq!(found.unwrap(), Value::Int(4));
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use crate::error::{Error, SqlError};
 /// What `Retry-After` says when nothing better is known.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// What the server says in English when a cached statement's result would have other columns.
+const STALE_PLAN: &str = "cached plan must not change result type";
+
 /// Turns a driver's error into the store's.
 pub(crate) fn of(error: &tokio_postgres::Error) -> Error {
     if let Some(refusal) = error.as_db_error() {
@@ -33,9 +36,11 @@ fn of_server(refusal: &DbError) -> Error {
     if gone {
         return unavailable(format!("{code}: {}", refusal.message()));
     }
+    // The server may speak any language; the place in its source where this one comes from has no translation.
+    let stale = code == "0A000" && refusal.routine() == Some("RevalidateCachedQuery");
     SqlError {
         code: code.to_owned(),
-        message: refusal.message().to_owned(),
+        message: if stale { STALE_PLAN } else { refusal.message() }.to_owned(),
         detail: refusal.detail().map(str::to_owned),
         hint: refusal.hint().map(str::to_owned),
         constraint: refusal.constraint().map(str::to_owned),
@@ -52,7 +57,7 @@ pub(crate) fn unavailable(reason: String) -> Error {
 
 /// Did a cached statement's result change its columns, so that it must be prepared again.
 pub(crate) fn is_stale_plan(error: &Error) -> bool {
-    matches!(error, Error::Sql(refusal) if refusal.code == "0A000" && refusal.message.contains("cached plan"))
+    matches!(error, Error::Sql(refusal) if refusal.code == "0A000" && refusal.message == STALE_PLAN)
 }
 
 /// May the same transaction succeed when it is run again.
