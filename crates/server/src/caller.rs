@@ -1,0 +1,239 @@
+//! Who asks: from a request's headers to the role its transaction runs as (wire contract, section 13).
+
+use std::sync::Arc;
+
+use crypto::{CachedVerifier, TokenError};
+use data::Caller;
+use data::request::{ApiError, write_json_string};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName};
+use kernel::{Clock, Micros};
+
+const APIKEY: HeaderName = HeaderName::from_static("apikey");
+
+/// Judges requests.
+pub struct Gate {
+    verifier: CachedVerifier,
+    anonymous: Option<Anonymous>,
+    clock: Arc<dyn Clock>,
+    empty: Arc<str>,
+}
+
+struct Anonymous {
+    role: Arc<str>,
+    claims: Arc<str>,
+}
+
+impl Gate {
+    /// Judges tokens by `verifier`; without one, requests run as `anon_role`, or are refused when that is empty.
+    pub fn new(verifier: CachedVerifier, anon_role: &str, clock: Arc<dyn Clock>) -> Self {
+        let anonymous = (!anon_role.is_empty())
+            .then(|| Anonymous { role: Arc::from(anon_role), claims: Arc::from(with_role("{}", anon_role)) });
+        Self { verifier, anonymous, clock, empty: Arc::from("{}") }
+    }
+
+    /// The caller of a request, or the dialect's refusal.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let (role, claims) = match token(headers)? {
+            None => self.anonymous()?,
+            Some(token) => self.verified(token, self.clock.now())?,
+        };
+        Ok(Caller {
+            anonymous: self.anonymous.as_ref().is_some_and(|anonymous| anonymous.role == role),
+            role,
+            claims,
+            headers: Arc::from(headers_json(headers)),
+            cookies: cookies_json(headers).map_or_else(|| self.empty.clone(), Arc::from),
+        })
+    }
+
+    fn anonymous(&self) -> Result<(Arc<str>, Arc<str>), ApiError> {
+        let anonymous = self.anonymous.as_ref().ok_or_else(ApiError::token_required)?;
+        Ok((anonymous.role.clone(), anonymous.claims.clone()))
+    }
+
+    fn verified(&self, token: &str, now: Micros) -> Result<(Arc<str>, Arc<str>), ApiError> {
+        let claims = self.verifier.verify(token, now).map_err(refusal)?;
+        match &claims.role {
+            // The claims have the role where SQL looks for it, unless the configured path is another one.
+            Some(role) if says_role(&claims.raw_json, role) => Ok((Arc::from(role.as_str()), claims.raw_json.clone())),
+            Some(role) => Ok((Arc::from(role.as_str()), Arc::from(with_role(&claims.raw_json, role)))),
+            None => {
+                let (role, _) = self.anonymous()?;
+                let claims = Arc::from(with_role(&claims.raw_json, &role));
+                Ok((role, claims))
+            }
+        }
+    }
+}
+
+/// The token of a request: the bearer of `Authorization`; without that header the `apikey`, when it is a token.
+fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        if value.to_str().is_err() {
+            return Err(refusal(TokenError::Malformed));
+        }
+        return Ok(web::bearer(headers));
+    }
+    let apikey = headers.get(APIKEY).and_then(|value| value.to_str().ok()).map(str::trim);
+    Ok(apikey.filter(|key| key.bytes().filter(|byte| *byte == b'.').count() == 2))
+}
+
+fn refusal(error: TokenError) -> ApiError {
+    let made = if error.code() == "PGRST303" {
+        ApiError::claims(error.message())
+    } else {
+        ApiError::invalid_token(error.message())
+    };
+    match error.details() {
+        Some(details) => made.with_details(details),
+        None => made,
+    }
+}
+
+/// Whether the claims have this role at the top, as they do but for unusual paths. A look at the text decides the usual case.
+fn says_role(claims: &str, role: &str) -> bool {
+    let plain = role.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let object = || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(claims).ok();
+    // Text that reads so can only be a member; whether of the claims themselves tells the reader, when there are objects inside.
+    if plain && claims.matches('{').count() == 1 && claims.contains(&*format!("\"role\":\"{role}\"")) {
+        return true;
+    }
+    object().is_some_and(|claims| claims.get("role").and_then(|found| found.as_str()) == Some(role))
+}
+
+fn with_role(claims: &str, role: &str) -> String {
+    let mut claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(claims).unwrap_or_default();
+    claims.insert("role".to_owned(), role.into());
+    serde_json::Value::Object(claims).to_string()
+}
+
+/// `request.headers`: a JSON object; a header that came several times is joined by commas. Bytes that are not UTF-8 are replaced.
+fn headers_json(headers: &HeaderMap) -> String {
+    let mut out = String::with_capacity(512);
+    out.push('{');
+    for name in headers.keys().filter(|name| **name != COOKIE) {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        write_json_string(&mut out, name.as_str());
+        out.push(':');
+        let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        match (values.next(), values.next()) {
+            (Some(only), None) => write_json_string(&mut out, &only),
+            (first, second) => {
+                let all: Vec<_> = first.into_iter().chain(second).chain(values).collect();
+                write_json_string(&mut out, &all.join(", "));
+            }
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// `request.cookies`: a JSON object; `None` when there are none.
+fn cookies_json(headers: &HeaderMap) -> Option<String> {
+    headers.get(COOKIE)?;
+    let mut cookies = serde_json::Map::new();
+    for value in headers.get_all(COOKIE) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        for pair in text.split(';') {
+            if let Some((name, value)) = pair.split_once('=') {
+                cookies.insert(name.trim().to_owned(), value.trim().trim_matches('"').into());
+            }
+        }
+    }
+    Some(serde_json::Value::Object(cookies).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crypto::{ClaimPath, KeySet, Verifier, sign_hs256};
+    use http::HeaderValue;
+    use kernel::ManualClock;
+    use serde_json::json;
+
+    const SECRET: &str = "reallyreallyreallyreallyverysafe";
+
+    fn gate(path: &str, anon: &str) -> Gate {
+        let verifier = Verifier::new(KeySet::parse(SECRET, false).unwrap(), None, path.parse::<ClaimPath>().unwrap());
+        Gate::new(CachedVerifier::new(verifier, 8), anon, Arc::new(ManualClock::at(Micros::from_secs(1_000))))
+    }
+
+    fn signed(claims: &serde_json::Value) -> String {
+        sign_hs256(claims.as_object().unwrap(), SECRET.as_bytes())
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_role_comes_from_the_token_and_without_one_it_is_the_anonymous() {
+        let user = signed(&json!({"role": "authenticated"}));
+        let service = signed(&json!({"role": "service_role"}));
+        let roleless = signed(&json!({"sub": "7"}));
+        let expired = signed(&json!({"role": "authenticated", "exp": 1}));
+        let bearer = |token: &str| format!("Bearer {token}");
+        let gate = gate(".role", "anon");
+        for (pairs, want) in [
+            (vec![], Ok("anon")),
+            (vec![("authorization", bearer(&user))], Ok("authenticated")),
+            (vec![("authorization", format!("bEARER {user}"))], Ok("authenticated")),
+            (vec![("authorization", "Basic YTpi".to_owned())], Ok("anon")),
+            (vec![("apikey", service.clone())], Ok("service_role")),
+            (vec![("apikey", "sb_publishable_x".to_owned())], Ok("anon")),
+            (vec![("apikey", service.clone()), ("authorization", bearer(&user))], Ok("authenticated")),
+            (vec![("apikey", service), ("authorization", "Bearer ".to_owned())], Err("PGRST301")),
+            (vec![("authorization", bearer(&roleless))], Ok("anon")),
+            (vec![("authorization", bearer(&expired))], Err("PGRST303")),
+            (vec![("authorization", bearer("a.b"))], Err("PGRST301")),
+            (vec![("authorization", "Bearer é".to_owned())], Err("PGRST301")),
+        ] {
+            let pairs: Vec<(&'static str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let got = gate.caller(&headers(&pairs));
+            let got = got.as_ref().map(|caller| &*caller.role).map_err(|error| &*error.code);
+            assert_eq!(got, want, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_anonymous_role_a_token_is_required() {
+        let gate = gate(".role", "");
+        assert_eq!(gate.caller(&HeaderMap::new()).unwrap_err().code, "PGRST302");
+        let roleless = format!("Bearer {}", signed(&json!({"sub": "7"})));
+        assert_eq!(gate.caller(&headers(&[("authorization", &roleless)])).unwrap_err().code, "PGRST302");
+    }
+
+    #[test]
+    fn the_claims_that_sql_sees_always_say_the_role() {
+        for (path, claims, want) in [
+            (".role", json!({"role": "authenticated", "sub": "7"}), json!({"role": "authenticated", "sub": "7"})),
+            (".app.role", json!({"app": {"role": "editor"}}), json!({"app": {"role": "editor"}, "role": "editor"})),
+            (
+                ".app.role",
+                json!({"app": {"role": "editor"}, "role": "x"}),
+                json!({"app": {"role": "editor"}, "role": "editor"}),
+            ),
+            (".role", json!({"sub": "7"}), json!({"role": "anon", "sub": "7"})),
+        ] {
+            let token = format!("Bearer {}", signed(&claims));
+            let caller = gate(path, "anon").caller(&headers(&[("authorization", &token)])).unwrap();
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&caller.claims).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn headers_and_cookies_are_json_objects() {
+        let caller = gate(".role", "anon")
+            .caller(&headers(&[("x-a", "1"), ("x-b", "q\"\\"), ("x-a", "2"), ("cookie", "s=1; t=\"x\"; junk")]))
+            .unwrap();
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&caller.headers), json!({"x-a": "1, 2", "x-b": "q\"\\"}));
+        assert_eq!(read(&caller.cookies), json!({"s": "1", "t": "x"}));
+    }
+}

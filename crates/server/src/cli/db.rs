@@ -1,0 +1,127 @@
+//! `mainstay db`.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use kernel::Micros;
+use store::Participants;
+use store::migrate::{State, Status, discover};
+
+use super::{AppArgs, Ended, block_on, output};
+use crate::config::App;
+use crate::database::{Database, unwatched};
+use crate::failure::{EXIT_MIGRATIONS, EXIT_OK, Failure};
+
+#[derive(Subcommand)]
+pub(super) enum Db {
+    /// Show which migrations have run; ends with 3 when some are pending or something is wrong
+    #[command(after_help = "Examples:\n  mainstay db status shop\n  mainstay db status shop --json")]
+    Status {
+        #[command(flatten)]
+        app: AppArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Apply the pending migrations, each in a transaction of its own
+    #[command(after_help = "Examples:\n  mainstay db migrate shop --dry-run\n  mainstay db migrate shop")]
+    Migrate {
+        #[command(flatten)]
+        app: AppArgs,
+        /// Say what would run, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+impl Db {
+    pub(super) fn run(self) -> Ended {
+        match self {
+            Self::Status { app, json } => {
+                let app = app.load(None)?;
+                block_on(status(&app, json))
+            }
+            Self::Migrate { app, dry_run } => {
+                let app = app.load(None)?;
+                block_on(migrate(&app, dry_run))
+            }
+        }
+    }
+}
+
+/// Opens the database for a command.
+async fn open(app: &App) -> Result<Database, Failure> {
+    let database = Database::open(app, Participants::from([])).await?;
+    database.prepare().await?;
+    Ok(database)
+}
+
+async fn status(app: &App, json: bool) -> Ended {
+    let folder = Arc::new(discover(&app.folder)?);
+    let status = open(app).await?.status(&folder).await?;
+    if json {
+        let text = serde_json::to_string(&status).map_err(|error| Failure::Other(error.to_string()))?;
+        output::line(&text);
+    } else {
+        print(&status);
+    }
+    Ok(if status.is_current() { EXIT_OK } else { EXIT_MIGRATIONS })
+}
+
+fn print(status: &Status) {
+    for entry in &status.entries {
+        let state = match entry.state {
+            State::Applied => "applied",
+            State::Pending => "pending",
+            State::OutOfOrder => "out of order",
+            State::Changed => "changed",
+            State::Missing => "missing",
+        };
+        let file = entry.file.clone().unwrap_or_else(|| format!("{}_{}", entry.version, entry.name));
+        let at = entry.applied_at.map_or_else(String::new, |at| format!("  {}", Micros(at)));
+        output::line(&format!("{state:<12}  {file:<40}{at}").trim_end());
+    }
+    for notice in &status.notices {
+        output::line(notice);
+    }
+    for trouble in status.conflict().into_iter().chain(status.drift.clone()) {
+        output::line(&trouble);
+    }
+    match (status.is_current(), status.count(State::Pending)) {
+        (true, _) => output::line("The database is where the migrations want it."),
+        (false, 0) => {}
+        (false, pending) => output::line(&format!("{pending} to apply: mainstay db migrate")),
+    }
+}
+
+async fn migrate(app: &App, dry_run: bool) -> Ended {
+    let folder = Arc::new(discover(&app.folder)?);
+    let database = open(app).await?;
+    if dry_run {
+        let status = database.status(&folder).await?;
+        if let Some(conflict) = status.conflict() {
+            return Err(Failure::Migrations(conflict));
+        }
+        let statements = database.check(&folder).await?;
+        print(&status);
+        if let Some(statements) = statements {
+            output::line(&format!("{statements} statements would run; all of them can."));
+        }
+        return Ok(EXIT_OK);
+    }
+    let watch = if output::is_terminal() { output::progress() } else { unwatched() };
+    let outcome = database.migrate(&folder, watch).await?;
+    for notice in &outcome.notices {
+        output::line(notice);
+    }
+    for applied in &outcome.applied {
+        output::line(&format!(
+            "applied  {}_{}  {} statements, {} ms",
+            applied.version, applied.name, applied.statements, applied.duration_ms
+        ));
+    }
+    if outcome.applied.is_empty() {
+        output::line("There was nothing to apply.");
+    }
+    Ok(EXIT_OK)
+}

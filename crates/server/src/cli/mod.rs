@@ -1,0 +1,128 @@
+//! The command line: what can be asked for, and how commands end.
+
+mod config;
+mod db;
+mod handbook;
+mod keys;
+mod new;
+mod output;
+mod serve;
+mod starters;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{App, Source, load};
+use crate::failure::{EXIT_FAILURE, EXIT_OK, Failure};
+
+const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  failed\n  2  called wrongly, or the configuration is wrong\n  3  migrations are \
+                          pending, changed or refused, or there are findings";
+
+/// A folder of SQL becomes a REST API, on SQLite or PostgreSQL.
+#[derive(Parser)]
+#[command(name = "mainstay", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve an app: make its database, apply its migrations, answer requests
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::Serve),
+    /// Make a folder with an app that serves at once
+    #[command(after_help = new::EXAMPLES)]
+    New(new::New),
+    /// Print an app's keys
+    #[command(after_help = keys::EXAMPLES)]
+    Keys(keys::Keys),
+    /// Look after an app's database
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Show or check an app's settings
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Read the handbook
+    #[command(after_help = handbook::EXAMPLES)]
+    Handbook(handbook::Handbook),
+    /// Print the version
+    Version,
+}
+
+/// Which app, and where its data is.
+#[derive(Args, Clone)]
+struct AppArgs {
+    /// The app's folder
+    #[arg(default_value = ".")]
+    app: PathBuf,
+    /// Folder for the database and the generated secret [default: .mainstay in the app's folder]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+}
+
+impl AppArgs {
+    /// The app with its settings, from the environment and the flags.
+    fn load(&self, listen: Option<String>) -> Result<App, Failure> {
+        let data_dir = self.data_dir.as_ref().map(|folder| {
+            // A flag is relative to where the command runs, a setting to the app.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            folder.to_string_lossy().into_owned()
+        });
+        let source =
+            Source::environment().flag("data-dir", "store.data_dir", data_dir).flag("listen", "server.listen", listen);
+        Ok(load(&self.app, &source)?)
+    }
+}
+
+/// What a command ended with.
+type Ended = Result<u8, Failure>;
+
+/// Runs the command line of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ended = match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::New(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Db(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Handbook(command) => command.run(),
+        Command::Version => {
+            output::line(&format!("mainstay {}", env!("CARGO_PKG_VERSION")));
+            Ok(EXIT_OK)
+        }
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::error(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Runs a command's work on a small runtime.
+fn block_on<F: Future<Output = Ended>>(work: F) -> Ended {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            output::error(&error.to_string());
+            Ok(EXIT_FAILURE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

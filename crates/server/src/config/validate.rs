@@ -1,0 +1,69 @@
+//! Rules that hold between settings, and those that need a reader of their own.
+
+use super::Settings;
+
+/// What does not hold, as (key, text).
+pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut wrong = Vec::new();
+    let auth = &settings.auth;
+    if let Some(secret) = &auth.jwt_secret
+        && let Err(error) = crypto::KeySet::parse(secret.expose(), auth.jwt_secret_is_base64)
+    {
+        wrong.push(("auth.jwt_secret", format!("auth.jwt_secret: {error}")));
+    }
+    if let Some(keys) = &auth.jwks {
+        if auth.jwt_secret.is_some() {
+            wrong.push(("auth.jwks", "auth.jwks and auth.jwt_secret are both set: remove one".to_owned()));
+        } else if let Err(error) = crypto::KeySet::from_json(keys.expose()) {
+            wrong.push(("auth.jwks", format!("auth.jwks: {error}")));
+        }
+    }
+    if let Err(error) = auth.jwt_role_claim_key.parse::<crypto::ClaimPath>() {
+        wrong.push(("auth.jwt_role_claim_key", format!("auth.jwt_role_claim_key: {error}")));
+    }
+    if settings.data.schemas.is_empty() {
+        wrong.push(("data.schemas", "data.schemas must name at least one schema".to_owned()));
+    }
+    if settings.data.pre_request.is_some() {
+        wrong.push((
+            "data.pre_request",
+            "data.pre_request is not supported; put the check into row policies".to_owned(),
+        ));
+    }
+    if let Some(url) = &settings.store.url
+        && !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
+    {
+        let text = "store.url must begin with postgres://; without it data lives in SQLite in the data folder";
+        wrong.push(("store.url", text.to_owned()));
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Secret;
+
+    #[test]
+    fn each_rule_names_its_key() {
+        let good = Settings::default();
+        let with = |change: fn(&mut Settings)| {
+            let mut settings = good.clone();
+            change(&mut settings);
+            settings
+        };
+        for (settings, want) in [
+            (good.clone(), vec![]),
+            (with(|s| s.auth.jwt_secret = Some(Secret::new("short".to_owned()))), vec!["auth.jwt_secret"]),
+            (with(|s| s.auth.jwks = Some(Secret::new("{}".to_owned()))), vec!["auth.jwks"]),
+            (with(|s| s.auth.jwt_role_claim_key = "..".to_owned()), vec!["auth.jwt_role_claim_key"]),
+            (with(|s| s.data.schemas.clear()), vec!["data.schemas"]),
+            (with(|s| s.data.pre_request = Some("f".to_owned())), vec!["data.pre_request"]),
+            (with(|s| s.store.url = Some(Secret::new("mysql://x".to_owned()))), vec!["store.url"]),
+            (with(|s| s.store.url = Some(Secret::new("postgres://x/y".to_owned()))), vec![]),
+        ] {
+            let keys: Vec<&str> = validate(&settings).into_iter().map(|(key, _)| key).collect();
+            assert_eq!(keys, want);
+        }
+    }
+}

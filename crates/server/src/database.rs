@@ -1,0 +1,196 @@
+//! The app's database: the engine the settings ask for, its migrations, its catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{Secret, SystemClock};
+use store::catalog::{Catalog, views};
+use store::migrate::{Folder, MigrationError, Migrator, Outcome, Progress, Status, sqlite};
+use store::postgres::{self, PostgresEngine};
+use store::sqlite::{Place, SqliteEngine};
+use store::{Lane, Participants, Scope, Store};
+use tokio_postgres::NoTls;
+
+use crate::config::App;
+use crate::config::settings::Synchronous;
+use crate::failure::Failure;
+use crate::keys::make_data_dir;
+
+/// The database's file in the data folder.
+pub const FILE: &str = "main.db";
+
+/// An open engine.
+pub enum Database {
+    /// The embedded one.
+    Sqlite(SqliteEngine),
+    /// A server, with its URL for the migrations' own connection.
+    Postgres(PostgresEngine, Secret<String>),
+}
+
+/// Told what migrations do while they run.
+pub type Watch = Arc<dyn Fn(&Progress<'_>) + Send + Sync>;
+
+/// Tells nobody.
+pub fn unwatched() -> Watch {
+    Arc::new(|_| {})
+}
+
+impl Database {
+    /// Opens the database of an app, making it when it is not there.
+    pub async fn open(app: &App, participants: Participants) -> Result<Self, Failure> {
+        let settings = &app.settings.store;
+        let millis = Duration::from_millis;
+        if let Some(url) = &settings.url {
+            let options = postgres::Options {
+                read_connections: size(settings.postgres_read_connections),
+                long_connections: size(settings.postgres_long_connections),
+                write_connections: size(settings.postgres_write_connections),
+                queue_max: size(settings.read_queue_max),
+                acquire_timeout: millis(settings.postgres_acquire_timeout_ms),
+                connect_timeout: millis(settings.postgres_connect_timeout_ms),
+                ..postgres::Options::default()
+            };
+            let engine = PostgresEngine::connect(url.expose(), options, participants).await?;
+            return Ok(Self::Postgres(engine, url.clone()));
+        }
+        make_data_dir(&app.data_dir())?;
+        let defaults = store::sqlite::Options::default();
+        let options = store::sqlite::Options {
+            synchronous: match settings.synchronous {
+                Synchronous::Full => store::sqlite::Synchronous::Full,
+                Synchronous::Normal => store::sqlite::Synchronous::Normal,
+            },
+            readers: settings.readers.map_or(defaults.readers, size),
+            long_readers: size(settings.long_readers),
+            short_queue_max: size(settings.read_queue_max),
+            write_queue_max: size(settings.write_queue_max),
+            reader_cache_kib: u32::try_from(settings.reader_cache_kib).unwrap_or(u32::MAX),
+            writer_cache_kib: u32::try_from(settings.writer_cache_kib).unwrap_or(u32::MAX),
+            ..defaults
+        };
+        let place = Place::File(app.data_dir().join(FILE));
+        // Opening starts threads and waits for them: not on a thread that others wait for.
+        let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(place, options, participants)).await;
+        Ok(Self::Sqlite(opened.map_err(|error| Failure::Other(error.to_string()))??))
+    }
+
+    /// Makes the database ready for the house, before any migration: roles, helpers, the house's own tables.
+    pub async fn prepare(&self) -> Result<(), Failure> {
+        match self {
+            // Preparing is part of reading the catalog there.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(engine, _) => Ok(engine
+                .write(Scope::default(), |tx| {
+                    tx.quiet("the house's own roles and helpers");
+                    postgres::prepare_database(tx.conn())
+                })
+                .await?),
+        }
+    }
+
+    /// How the folder and the database stand to each other.
+    pub async fn status(&self, folder: &Arc<Folder>) -> Result<Status, Failure> {
+        match self {
+            Self::Sqlite(engine) => {
+                let folder = folder.clone();
+                Ok(engine.exclusive(move |db| Migrator::new(&folder).status_sqlite(db)).await?)
+            }
+            Self::Postgres(_, url) => Ok(Migrator::new(folder).status_postgres(&mut owner(url).await?).await?),
+        }
+    }
+
+    /// Applies the pending migrations.
+    pub async fn migrate(&self, folder: &Arc<Folder>, watch: Watch) -> Result<Outcome, Failure> {
+        match self {
+            Self::Sqlite(engine) => {
+                let folder = folder.clone();
+                let run = move |db: &store::sqlite::Exclusive<'_>| -> Result<Outcome, MigrationError> {
+                    Migrator::new(&folder).run_sqlite(db, &SystemClock, &mut |progress| watch(progress))
+                };
+                Ok(engine.exclusive(run).await?)
+            }
+            Self::Postgres(_, url) => {
+                let mut client = owner(url).await?;
+                Ok(Migrator::new(folder)
+                    .run_postgres(&mut client, &SystemClock, &mut |progress| watch(progress))
+                    .await?)
+            }
+        }
+    }
+
+    /// Judges the pending migrations without running anything, and says how many statements there are. On PostgreSQL only the server
+    /// can judge, so nothing is said.
+    pub async fn check(&self, folder: &Arc<Folder>) -> Result<Option<usize>, Failure> {
+        match self {
+            Self::Sqlite(engine) => {
+                let folder = folder.clone();
+                let judge = move |db: &store::sqlite::Exclusive<'_>| Migrator::new(&folder).check_sqlite(db);
+                Ok(Some(engine.exclusive(judge).await?))
+            }
+            Self::Postgres(..) => Ok(None),
+        }
+    }
+
+    /// The catalog as the database has it now.
+    pub async fn catalog(&self) -> Result<Catalog, store::Error> {
+        match self {
+            Self::Sqlite(engine) => engine.exclusive(|db| sqlite::load_catalog(db)).await,
+            Self::Postgres(engine, _) => read_catalog(engine).await,
+        }
+    }
+
+    /// The store over this engine.
+    pub fn into_store(self, catalog: Arc<Catalog>) -> Store {
+        match self {
+            Self::Sqlite(engine) => Store::sqlite(engine, catalog),
+            Self::Postgres(engine, _) => Store::postgres(engine, catalog),
+        }
+    }
+}
+
+/// The live catalog of a server, with what its views show.
+pub async fn read_catalog(engine: &PostgresEngine) -> Result<Catalog, store::Error> {
+    let mut catalog: Catalog = engine.read(Scope::default(), Lane::Long, postgres::load_catalog).await?;
+    fill_sources(&mut catalog);
+    Ok(catalog)
+}
+
+/// Finds out which base columns views show. A view over a view is known once the inner one is; the depth is bounded.
+fn fill_sources(catalog: &mut Catalog) {
+    for _ in 0..8 {
+        let mut found = Vec::new();
+        for relation in catalog.relations.values() {
+            let Some(view) = &relation.view else { continue };
+            let Some(tree) = view.query.tree() else { continue };
+            let sources = views::sources(tree, catalog, &[]);
+            if sources.len() == view.sources.len() && sources != view.sources {
+                found.push((relation.name.clone(), sources));
+            }
+        }
+        if found.is_empty() {
+            return;
+        }
+        for (name, sources) in found {
+            if let Some(relation) = catalog.relations.get_mut(&name)
+                && let Some(view) = &mut Arc::make_mut(relation).view
+            {
+                view.sources = sources;
+            }
+        }
+    }
+}
+
+/// A connection of its own for migrations.
+async fn owner(url: &Secret<String>) -> Result<tokio_postgres::Client, Failure> {
+    let connected = tokio::time::timeout(Duration::from_secs(10), tokio_postgres::connect(url.expose(), NoTls)).await;
+    let (client, connection) = connected
+        .map_err(|_| Failure::Database("connecting to PostgreSQL timed out".to_owned()))?
+        .map_err(|error| Failure::Database(format!("cannot connect to PostgreSQL: {error}")))?;
+    // Its error reaches whoever uses the client.
+    drop(telemetry::spawn("postgres migrations", async move { drop(connection.await) }));
+    Ok(client)
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,209 @@
+//! The house, composed: every room with its collaborators, by name, in the order in which they come to life.
+//!
+//! Read this page first. Where something is called from is answered here and by the compiler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data::request::Limits as RequestLimits;
+use data::{Config as DataConfig, Data};
+use http::HeaderValue;
+use kernel::{Clock, SystemClock, SystemRandom};
+use store::migrate::{Status, discover};
+use store::{Engine, Participants, Store};
+use telemetry::Registry;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use web::health::{Health, Probe};
+use web::{App as WebApp, Cors, Drained, Limits, Listener};
+
+use crate::caller::Gate;
+use crate::config::settings::{TxEnd, Verbosity};
+use crate::config::{App, Settings};
+use crate::database::{Database, Watch};
+use crate::failure::Failure;
+use crate::keys::Keys;
+use crate::routes::Routes;
+use crate::workers::{Pulse, Workers};
+use crate::{measures, workers};
+
+/// The house. It has no state of its own: what runs is [`Running`].
+pub struct House;
+
+/// A house that answers requests.
+pub struct Running {
+    /// Where it listens: `127.0.0.1:41234`, or `unix:/path`.
+    pub address: String,
+    /// The address clients use.
+    pub url: String,
+    /// The tokens it issued.
+    pub keys: Keys,
+    /// Its store.
+    pub store: Arc<Store>,
+    /// Its data room.
+    pub data: Arc<Data>,
+    /// What is worth saying about the migrations folder.
+    pub notices: Vec<String>,
+    health: Arc<Health>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Drained>,
+    workers: Workers,
+}
+
+impl House {
+    /// Brings an app to life: database, migrations, catalog, rooms, routes, listener. Requests are answered when this returns.
+    pub async fn start(app: &App, watch: Watch) -> Result<Running, Failure> {
+        let settings = &app.settings;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let registry = Arc::new(Registry::new());
+
+        // Ground: the address first, so that a start that cannot succeed changes nothing.
+        let listener = Listener::bind(&settings.server.listen)
+            .await
+            .map_err(|reason| Failure::Listen { address: settings.server.listen.clone(), reason })?;
+        let address = listener.address()?;
+        let url = public_url(settings, &address);
+        let keys = Keys::of(app)?;
+
+        // The store. Rooms that follow every transaction will be listed here, in their order.
+        let participants: Participants = Arc::from([]);
+        let (store, notices) = open_store(app, participants, watch).await?;
+
+        // Capabilities.
+        let data = Arc::new(Data::new(store.clone(), data_config(settings)));
+
+        // What watches over them.
+        let pulse = Arc::new(Pulse::default());
+        let workers = workers::start(&store, &pulse);
+        let health = Arc::new(checks(&pulse));
+        measures::register(&registry, &store);
+
+        // The routes, and the fused function around them.
+        let gate = Gate::new(keys.verifier(app)?, &settings.auth.anon_role, clock.clone());
+        let metrics = settings.metrics.enabled.then(|| registry.clone());
+        let routes = Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), url.clone());
+        let app = WebApp::new(routes, limits(settings), cors(settings), registry, clock, Arc::new(SystemRandom));
+
+        let (stop, stopped) = oneshot::channel();
+        let served = telemetry::spawn(
+            "http server",
+            web::serve(listener, Arc::new(app), async {
+                // A sender that was dropped wants the end as well.
+                stopped.await.ok();
+            }),
+        );
+        Ok(Running { address, url, keys, store, data, notices, health, stop, served, workers })
+    }
+}
+
+impl Running {
+    /// Ends well: not ready any more, nothing new accepted, what was begun finished within the limits.
+    pub async fn shutdown(self) -> Drained {
+        self.health.drain();
+        // The server may have ended already; then there is nobody to tell.
+        self.stop.send(()).ok();
+        let drained = self.served.await.unwrap_or(Drained { cut: 0 });
+        self.workers.stop().await;
+        drained
+    }
+}
+
+/// What probes ask, by name.
+fn checks(pulse: &Arc<Pulse>) -> Health {
+    let store = pulse.clone();
+    Health::new().with(Probe::Ready, "store", move || store.result())
+}
+
+/// Opens the database, brings it to where the folder wants it, and reads its catalog.
+async fn open_store(app: &App, participants: Participants, watch: Watch) -> Result<(Arc<Store>, Vec<String>), Failure> {
+    let folder = Arc::new(discover(&app.folder)?);
+    let database = Database::open(app, participants).await?;
+    database.prepare().await?;
+    let (made, notices) = if app.settings.store.migrate_at_start {
+        let outcome = database.migrate(&folder, watch).await?;
+        (outcome.catalog, outcome.notices)
+    } else {
+        let status = database.status(&folder).await?;
+        refuse_unless_current(&status)?;
+        (None, status.notices)
+    };
+    let catalog = match made {
+        Some(catalog) => catalog,
+        None => Arc::new(database.catalog().await?),
+    };
+    Ok((Arc::new(database.into_store(catalog)), notices))
+}
+
+fn refuse_unless_current(status: &Status) -> Result<(), Failure> {
+    if status.is_current() {
+        return Ok(());
+    }
+    let why = status.conflict().or_else(|| status.drift.clone()).unwrap_or_else(|| "migrations are pending".to_owned());
+    Err(Failure::Migrations(format!("{why}\nRun `mainstay db migrate` first, or set store.migrate_at_start = true.")))
+}
+
+/// The address clients use, without a slash at its end.
+pub fn public_url(settings: &Settings, address: &str) -> String {
+    match &settings.server.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None if address.starts_with("unix:") => "http://localhost".to_owned(),
+        None => format!("http://{}", address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")),
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let from = &settings.limits;
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        connections_max: size(from.connections_max),
+        in_flight_max: size(from.in_flight_max),
+        head_bytes_max: size(from.header_bytes_max),
+        headers_max: size(from.headers_max),
+        head_time: Duration::from_millis(from.header_timeout_ms),
+        idle_time: Duration::from_millis(from.idle_timeout_ms),
+        body_bytes_max: size(from.body_bytes_max),
+        body_idle_time: Duration::from_millis(from.body_idle_timeout_ms),
+        request_time: Duration::from_millis(from.request_timeout_ms),
+        drain_time: Duration::from_millis(from.drain_timeout_ms),
+        streams_max: u32::try_from(from.streams_max).unwrap_or(u32::MAX),
+    }
+}
+
+fn cors(settings: &Settings) -> Cors {
+    let origins = settings.cors.allowed_origins.clone();
+    let exposed = HeaderValue::from_static(
+        "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
+         Range-Unit, X-Request-Id",
+    );
+    Cors { origins: (!origins.is_empty()).then_some(origins), exposed }
+}
+
+/// The data room's settings.
+pub fn data_config(settings: &Settings) -> DataConfig {
+    use data::service::TxEnd as End;
+    let from = &settings.data;
+    DataConfig {
+        schemas: from.schemas.clone(),
+        extra_search_path: from.extra_search_path.clone(),
+        max_rows: from.max_rows,
+        aggregates: from.aggregates,
+        plan: from.plan,
+        tx_end: match from.tx_end {
+            TxEnd::Commit => End::Commit,
+            TxEnd::CommitAllowOverride => End::CommitAllowOverride,
+            TxEnd::Rollback => End::Rollback,
+            TxEnd::RollbackAllowOverride => End::RollbackAllowOverride,
+        },
+        terse_errors: from.client_error_verbosity == Verbosity::Minimal,
+        limits: RequestLimits::default(),
+        timeout: Duration::from_millis(settings.limits.request_timeout_ms),
+    }
+}
+
+/// The engine's name for people.
+pub fn engine_name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    }
+}

@@ -1,0 +1,390 @@
+//! Every path of the house, in one table, and who answers it.
+
+use std::sync::Arc;
+
+use data::request::{ApiError, Parts, Verbosity};
+use data::{Answer, Caller, Data, openapi};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, VARY};
+use http::request::Parts as Head;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT};
+use kernel::{Code, Error, RequestId, Result, Retry};
+use serde_json::json;
+use telemetry::Registry;
+use telemetry::metrics::Exposition;
+use web::health::{Health, Probe};
+use web::{Body, Handler, Request, Response, Route, problem, response};
+
+use crate::caller::Gate;
+
+/// The verb is not one of the route's.
+pub const METHOD_NOT_ALLOWED: Code = Code {
+    name: "server.method_not_allowed",
+    status: 405,
+    title: "This path does not answer to this method",
+    retry: Retry::Never,
+};
+
+/// This room's failures.
+pub const CODES: &[&Code] = &[&METHOD_NOT_ALLOWED];
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
+const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
+
+/// Where the dialect lives.
+pub const REST: &str = "/rest/v1";
+
+/// What a path leads to; the order is that of [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Unknown,
+    Rest,
+    OpenApi,
+    Docs,
+    Index,
+    Live,
+    Ready,
+    Startup,
+    Metrics,
+}
+
+/// The table of routes. The first stands for all that is not in it.
+const TABLE: &[(Place, Route)] = &[
+    (Place::Unknown, Route::new("other")),
+    (Place::Rest, Route::new("/rest/v1/{relation}")),
+    (Place::OpenApi, Route::new("/openapi.json")),
+    (Place::Docs, Route::new("/docs")),
+    (Place::Index, Route::new("/")),
+    (Place::Live, Route::quiet("/livez")),
+    (Place::Ready, Route::quiet("/readyz")),
+    (Place::Startup, Route::quiet("/startupz")),
+    (Place::Metrics, Route::quiet("/metrics")),
+];
+
+/// All that answers requests.
+pub struct Routes {
+    routes: Vec<Route>,
+    /// The dialect.
+    pub data: Arc<Data>,
+    /// Who asks.
+    pub gate: Gate,
+    /// What probes are told.
+    pub health: Arc<Health>,
+    /// What is counted; none when `/metrics` is not served.
+    pub metrics: Option<Arc<Registry>>,
+    /// The app's name, for the API's description.
+    pub title: String,
+    /// The address clients use, without a slash at its end.
+    pub url: String,
+    /// Errors tell code and message only.
+    pub verbosity: Verbosity,
+}
+
+impl Routes {
+    /// The routes of a house.
+    pub fn new(
+        data: Arc<Data>,
+        gate: Gate,
+        health: Arc<Health>,
+        metrics: Option<Arc<Registry>>,
+        title: String,
+        url: String,
+    ) -> Self {
+        let verbosity = if data.config().terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
+        Self {
+            routes: TABLE.iter().map(|(_, route)| *route).collect(),
+            data,
+            gate,
+            health,
+            metrics,
+            title,
+            url,
+            verbosity,
+        }
+    }
+}
+
+fn place(path: &str) -> Place {
+    match path {
+        "/" => Place::Index,
+        "/openapi.json" => Place::OpenApi,
+        "/docs" => Place::Docs,
+        "/livez" => Place::Live,
+        "/readyz" => Place::Ready,
+        "/startupz" => Place::Startup,
+        "/metrics" => Place::Metrics,
+        _ => match path.strip_prefix(REST) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Rest,
+            _ => Place::Unknown,
+        },
+    }
+}
+
+impl Handler for Routes {
+    fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    fn route(&self, head: &Head) -> usize {
+        place(head.uri.path()) as usize
+    }
+
+    async fn handle(&self, route: usize, request: Request) -> Result<Response> {
+        let place = TABLE.get(route).map_or(Place::Unknown, |(place, _)| *place);
+        let head = &request.head;
+        match place {
+            Place::Rest => self.rest(request).await,
+            Place::Unknown => {
+                Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
+            }
+            _ if head.method != Method::GET && head.method != Method::HEAD => {
+                Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
+            }
+            Place::OpenApi => Ok(self.openapi(head)),
+            Place::Docs => Ok(docs()),
+            Place::Index => Ok(self.index(head)),
+            Place::Live => Ok(self.health.answer(Probe::Live, head)),
+            Place::Ready => Ok(self.health.answer(Probe::Ready, head)),
+            Place::Startup => Ok(self.health.answer(Probe::Startup, head)),
+            Place::Metrics => self.metrics(head),
+        }
+    }
+
+    fn present(&self, route: usize, error: &Error, id: &RequestId) -> Response {
+        if TABLE.get(route).is_some_and(|(place, _)| *place == Place::Rest) {
+            let mut response = present(Answer::error(&in_dialect(error), self.verbosity));
+            problem::retry_after(error, &mut response);
+            return response;
+        }
+        let mut response = problem::response(error, id);
+        if error.code == &METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        response
+    }
+}
+
+impl Routes {
+    /// The dialect: token first, then everything else in its own order.
+    async fn rest(&self, mut request: Request) -> Result<Response> {
+        let caller = match self.gate.caller(&request.head.headers) {
+            Ok(caller) => caller,
+            Err(error) => return Ok(self.refuse(&error, &request.head)),
+        };
+        // What other verbs send along is not read.
+        let body = match request.head.method {
+            Method::POST | Method::PATCH | Method::PUT => request.body.read().await?,
+            _ => bytes::Bytes::new(),
+        };
+        let mut parts = match parts(&request.head) {
+            Ok(parts) => parts,
+            Err(error) => return Ok(self.refuse(&error, &request.head)),
+        };
+        parts.body = body;
+        // `Data::handle` holds a guard that is not `Sync` while it waits, so its future must stay on one thread. When it may move, this
+        // is `self.data.handle(&parts, &caller).await`.
+        let runtime = tokio::runtime::Handle::current();
+        let handled = tokio::task::block_in_place(|| runtime.block_on(self.data.handle(&parts, &caller)));
+        Ok(present(handled))
+    }
+
+    fn refuse(&self, error: &ApiError, head: &Head) -> Response {
+        let answer = Answer::error(error, self.verbosity);
+        present(if head.method == Method::HEAD { answer.without_body() } else { answer })
+    }
+
+    /// The description of what this caller may do.
+    fn openapi(&self, head: &Head) -> Response {
+        let caller = match self.gate.caller(&head.headers) {
+            Ok(caller) => caller,
+            Err(error) => return self.refuse(&error, head),
+        };
+        match self.describe(&caller) {
+            Some(document) => {
+                let mut response = response::json(StatusCode::OK, document.to_string());
+                response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, apikey"));
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+                response
+            }
+            None => {
+                let message = format!("role \"{}\" does not exist", caller.role);
+                self.refuse(&ApiError::database("22023", caller.anonymous, message, None, None), head)
+            }
+        }
+    }
+
+    fn describe(&self, caller: &Caller) -> Option<serde_json::Value> {
+        let derived = self.data.derived();
+        let guard = derived.guard(&caller.role)?;
+        let url = format!("{}{REST}", self.url);
+        let about = openapi::About { title: &self.title, version: env!("CARGO_PKG_VERSION"), url: &url };
+        Some(openapi::document(&derived.catalog, &guard, self.data.config(), &about))
+    }
+
+    fn index(&self, head: &Head) -> Response {
+        let links = [
+            ("rest", REST, "the data"),
+            ("docs", "/docs", "the API, to read and to try"),
+            ("openapi", "/openapi.json", "the API, for tools"),
+            ("ready", "/readyz", "whether requests are answered"),
+            ("metrics", "/metrics", "what is counted"),
+        ];
+        let version = env!("CARGO_PKG_VERSION");
+        let accept = web::app::header_text(&head.headers, &ACCEPT).unwrap_or_default();
+        let mut answer = if accept.contains("text/html") {
+            let items: String =
+                links.iter().map(|(_, path, about)| format!("<li><a href=\"{path}\">{path}</a> {about}")).collect();
+            let title = escaped(&self.title);
+            let page = format!(
+                "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+                 <title>{title}</title><h1>{title}</h1><p>Mainstay {version}</p><ul>{items}</ul></html>"
+            );
+            response::of(StatusCode::OK, response::HTML, page)
+        } else {
+            let links: serde_json::Map<_, _> =
+                links.iter().map(|(name, path, _)| ((*name).to_owned(), json!(path))).collect();
+            let body = json!({"name": self.title, "server": "mainstay", "version": version, "links": links});
+            response::json(StatusCode::OK, body.to_string())
+        };
+        answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+        answer
+    }
+
+    fn metrics(&self, head: &Head) -> Result<Response> {
+        let Some(registry) = &self.metrics else {
+            return Err(Error::new(&NOT_FOUND, "Metrics are switched off (metrics.enabled)."));
+        };
+        let exposition = Exposition::negotiate(web::app::header_text(&head.headers, &ACCEPT));
+        let content_type = HeaderValue::from_static(exposition.content_type());
+        Ok(response::of(StatusCode::OK, content_type, registry.render(exposition)))
+    }
+}
+
+fn docs() -> Response {
+    let mut response = response::of(StatusCode::OK, response::HTML, openapi::DOCS_PAGE);
+    // The page brings its own script and style and asks this server only.
+    response.headers_mut().insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"),
+    );
+    response
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// What the dialect reads of a request, its body aside.
+fn parts(head: &Head) -> std::result::Result<Parts<'_>, ApiError> {
+    let headers = &head.headers;
+    Ok(Parts {
+        method: head.method.as_str(),
+        path: head.uri.path().strip_prefix(REST).unwrap_or_default(),
+        query: head.uri.query().unwrap_or_default(),
+        accept: texts(headers, &ACCEPT)?,
+        prefer: texts(headers, &PREFER)?,
+        accept_profile: text(headers, &ACCEPT_PROFILE)?,
+        content_profile: text(headers, &CONTENT_PROFILE)?,
+        content_type: text(headers, &CONTENT_TYPE)?,
+        range: text(headers, &RANGE)?,
+        body: bytes::Bytes::new(),
+    })
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> std::result::Result<Option<&'h str>, ApiError> {
+    headers.get(name).map(|value| utf8(name, value)).transpose()
+}
+
+fn texts<'h>(headers: &'h HeaderMap, name: &HeaderName) -> std::result::Result<Vec<&'h str>, ApiError> {
+    headers.get_all(name).iter().map(|value| utf8(name, value)).collect()
+}
+
+fn utf8<'h>(name: &HeaderName, value: &'h HeaderValue) -> std::result::Result<&'h str, ApiError> {
+    std::str::from_utf8(value.as_bytes())
+        .map_err(|_| ApiError::query(format!("The header {name} is not UTF-8"), "Headers are read as UTF-8 text."))
+}
+
+/// An answer of the dialect as HTTP has it.
+fn present(answer: Answer) -> Response {
+    if let Some(reason) = &answer.internal {
+        tracing::error!(error.detail = reason.as_str(), "a request failed inside");
+    }
+    let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::full));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.reserve(answer.headers.len() + 4);
+    for (name, value) in answer.headers {
+        // A value that cannot stand in a header is left out: the body says the same.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// A failure of the server in the form the dialect's clients read.
+fn in_dialect(error: &Error) -> ApiError {
+    if error.code == &INTERNAL {
+        return ApiError::internal();
+    }
+    if error.code == &TIMEOUT {
+        return ApiError::pool_timeout();
+    }
+    let made = ApiError::new(error.code.name, error.code.status, error.code.title);
+    if error.detail.is_empty() { made } else { made.with_details(error.detail.as_str()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_leads_to_its_place_and_the_table_is_in_order() {
+        for (path, want) in [
+            ("/rest/v1", Place::Rest),
+            ("/rest/v1/", Place::Rest),
+            ("/rest/v1/artist", Place::Rest),
+            ("/rest/v1/rpc/f", Place::Rest),
+            ("/rest/v1x", Place::Unknown),
+            ("/rest", Place::Unknown),
+            ("/", Place::Index),
+            ("/docs", Place::Docs),
+            ("/docs/", Place::Unknown),
+            ("/openapi.json", Place::OpenApi),
+            ("/livez", Place::Live),
+            ("/readyz", Place::Ready),
+            ("/startupz", Place::Startup),
+            ("/metrics", Place::Metrics),
+            ("/artist", Place::Unknown),
+        ] {
+            assert_eq!(place(path), want, "{path}");
+        }
+        for (index, (place, _)) in TABLE.iter().enumerate() {
+            assert_eq!(*place as usize, index);
+        }
+    }
+
+    #[test]
+    fn failures_of_the_server_take_the_dialects_form() {
+        for (error, code, status) in [
+            (Error::internal("x"), "PGRSTX00", 500),
+            (Error::new(&TIMEOUT, ""), "PGRST003", 504),
+            (Error::new(&web::problem::BODY_TOO_LARGE, "d"), "web.body_too_large", 413),
+            (Error::new(&web::problem::OVERLOADED, ""), "web.overloaded", 503),
+        ] {
+            let made = in_dialect(&error);
+            assert_eq!((&*made.code, made.status), (code, status));
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_not_text_is_the_callers_mistake() {
+        let mut head = http::Request::get("/rest/v1/a?b=c").body(()).unwrap().into_parts().0;
+        assert_eq!((parts(&head).unwrap().path, parts(&head).unwrap().query), ("/a", "b=c"));
+        head.headers.insert(PREFER, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(parts(&head).unwrap_err().status, 400);
+        head.headers.insert(PREFER, HeaderValue::from_bytes("timezone=é".as_bytes()).unwrap());
+        assert_eq!(parts(&head).unwrap().prefer, ["timezone=é"]);
+    }
+}

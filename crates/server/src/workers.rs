@@ -1,0 +1,146 @@
+//! What runs beside requests: the pulse of the store, and the catalog that follows PostgreSQL's schema.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use store::postgres::{Listener, PostgresEngine};
+use store::{Lane, Scope, Store};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use web::health::CheckResult;
+
+use crate::database::read_catalog;
+
+/// How often the store is asked whether it answers.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long it may take to say so.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before reading the catalog again when that failed.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The channel that PostgREST listens on, too.
+const CHANNEL: &str = "pgrst";
+
+/// What is known of the store's health.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse(Mutex<Option<String>>);
+
+impl Pulse {
+    /// As a probe is told.
+    pub(crate) fn result(&self) -> CheckResult {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => CheckResult::Ok,
+            Some(reason) => CheckResult::Failed(reason.clone()),
+        }
+    }
+
+    /// Remembers how the store is, and logs the change.
+    fn note(&self, failed: Option<String>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &failed) {
+            (None, Some(reason)) => tracing::error!(reason = reason.as_str(), "the database does not answer"),
+            (Some(_), None) => tracing::info!("the database answers again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        *known = failed;
+    }
+}
+
+/// Everything that runs; it ends when this is dropped.
+pub(crate) struct Workers {
+    tasks: Vec<JoinHandle<()>>,
+    _listener: Option<Listener>,
+}
+
+impl Workers {
+    /// Ends them and waits until they are gone, and with them what they hold.
+    pub(crate) async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            // An aborted task says so.
+            task.await.ok();
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Starts them.
+pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>) -> Workers {
+    let mut tasks = vec![telemetry::spawn("store pulse", beat(store.clone(), pulse.clone()))];
+    let mut listener = None;
+    if let Some(engine) = store.as_postgres() {
+        let changed = Arc::new(Notify::new());
+        let notify = changed.clone();
+        let heard = engine.listen(CHANNEL, move |payload| match payload {
+            // Empty: the connection was lost for a while, and something may have been missed.
+            "" | "reload schema" => notify.notify_one(),
+            "reload config" => tracing::warn!("settings are read at start only: restart the server to reload them"),
+            other => tracing::warn!(payload = other, "a notification that nobody understands"),
+        });
+        match heard {
+            Ok(heard) => listener = Some(heard),
+            Err(error) => tracing::error!(%error, "the schema is not followed: listening failed"),
+        }
+        tasks.push(telemetry::spawn("schema reload", follow(store.clone(), engine.clone(), changed)));
+    }
+    Workers { tasks, _listener: listener }
+}
+
+async fn beat(store: Arc<Store>, pulse: Arc<Pulse>) {
+    let mut timer = tokio::time::interval(BEAT);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        let scope = Scope { timeout: PATIENCE, ..Scope::default() };
+        let asked = store.read(scope, Lane::Short, |conn| conn.query("select 1", &[], &mut |_| Ok(())));
+        pulse.note(match tokio::time::timeout(PATIENCE, asked).await {
+            // A full queue is load, not illness.
+            Ok(Ok(_) | Err(store::Error::Overloaded { .. })) => None,
+            Ok(Err(store::Error::Unavailable { reason, .. })) => Some(reason),
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("the database does not answer in time".to_owned()),
+        });
+    }
+}
+
+async fn follow(store: Arc<Store>, engine: PostgresEngine, changed: Arc<Notify>) {
+    loop {
+        changed.notified().await;
+        loop {
+            match read_catalog(&engine).await {
+                Ok(mut catalog) => {
+                    catalog.version = store.catalog().version + 1;
+                    let relations = catalog.relations.len();
+                    store.publish(Arc::new(catalog));
+                    tracing::info!(relations, "the schema was read again");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the schema cannot be read; trying again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pulse_tells_the_last_that_was_noted() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.result(), CheckResult::Ok);
+        pulse.note(Some("gone".to_owned()));
+        assert_eq!(pulse.result(), CheckResult::Failed("gone".to_owned()));
+        pulse.note(None);
+        assert_eq!(pulse.result(), CheckResult::Ok);
+    }
+}
