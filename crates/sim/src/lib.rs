@@ -1,1 +1,13 @@
-//! sim
+//! sim: worlds made from seeds, and what must hold in them.
+//!
+//! # What
+//! [`matrix`] makes small apps with row security and requests to them, and compares the two engines, PostgreSQL being the oracle.
+//! Nothing of it ships.
+//!
+//! # Invariants
+//! The same seed makes the same world. Every finding is printed with its seed.
+
+mod dice;
+pub mod matrix;
+
+pub use dice::Dice;
