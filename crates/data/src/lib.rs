@@ -19,6 +19,7 @@
 //! # Not here
 //! Tokens (crypto), grants and policies (policy), SQLite's spelling of SQL (store).
 
+mod cache;
 pub mod compile;
 mod failure;
 mod json;

@@ -44,11 +44,16 @@ pub fn document(catalog: &Catalog, guard: &RoleGuard, config: &Config, about: &A
                 Some(schema) => format!("{schema}.{}", relation.name.name),
             };
             tags.push(json!({"name": name, "description": describe(relation)}));
-            schemas.insert(component(&name, "Row"), row_schema(relation, |column| reach.reads(relation, guard, column)));
+            schemas
+                .insert(component(&name, "Row"), row_schema(relation, |column| reach.reads(relation, guard, column)));
             if reach.insert || reach.update {
-                schemas.insert(component(&name, "Write"), insert_schema(relation, reach.insert, |column| {
-                    guard.may_column(relation, Privilege::Insert, column) || guard.may_column(relation, Privilege::Update, column)
-                }));
+                schemas.insert(
+                    component(&name, "Write"),
+                    insert_schema(relation, reach.insert, |column| {
+                        guard.may_column(relation, Privilege::Insert, column)
+                            || guard.may_column(relation, Privilege::Update, column)
+                    }),
+                );
             }
             let path = format!("/{}", encoded(&relation.name.name));
             let item = path_item(relation, &name, profile, &reach, guard);
@@ -133,7 +138,8 @@ fn describe(relation: &Relation) -> String {
 
 /// A component's name: letters, digits and a few signs only.
 fn component(name: &str, part: &str) -> String {
-    let mut out: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '_' }).collect();
+    let mut out: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '_' }).collect();
     out.push('.');
     out.push_str(part);
     out
@@ -191,22 +197,25 @@ fn path_item(relation: &Relation, name: &str, profile: Option<&str>, reach: &Rea
     });
     let one = json!({"required": true, "content": {"application/json": {"schema": reference(name, "Write")}}});
     let id = component(name, "").trim_end_matches('.').to_owned();
-    let operation = |verb: &str, summary: String, parameters: Vec<Value>, body: Option<&Value>, answers: Value| -> Value {
-        let mut operation = json!({
-            "operationId": format!("{verb}.{id}"), "summary": summary, "tags": [name],
-            "parameters": parameters, "responses": answers
-        });
-        if let Some(body) = body {
-            operation["requestBody"] = body.clone();
-        }
-        operation
-    };
+    let operation =
+        |verb: &str, summary: String, parameters: Vec<Value>, body: Option<&Value>, answers: Value| -> Value {
+            let mut operation = json!({
+                "operationId": format!("{verb}.{id}"), "summary": summary, "tags": [name],
+                "parameters": parameters, "responses": answers
+            });
+            if let Some(body) = body {
+                operation["requestBody"] = body.clone();
+            }
+            operation
+        };
     let answers = |pairs: &[(&str, Value)]| -> Value {
         let mut out = Map::new();
         for (status, answer) in pairs {
             out.insert((*status).to_owned(), answer.clone());
         }
-        for (status, name) in [("400", "BadRequest"), ("401", "Unauthorized"), ("403", "Forbidden"), ("default", "Problem")] {
+        for (status, name) in
+            [("400", "BadRequest"), ("401", "Unauthorized"), ("403", "Forbidden"), ("default", "Problem")]
+        {
             out.entry(status.to_owned()).or_insert(json!({"$ref": format!("#/components/responses/{name}")}));
         }
         Value::Object(out)
@@ -216,40 +225,95 @@ fn path_item(relation: &Relation, name: &str, profile: Option<&str>, reach: &Rea
     let none = |text: &str| json!({"description": text});
     let written = |text: &str| json!({"description": text, "content": rows});
     if reach.select {
-        let parameters =
-            with(vec![filters.clone(), shared(&["select", "order", "limit", "offset", "or", "and", "range", "preferCount"]), header(true)]);
-        item.insert("get".to_owned(), operation(
-            "list", format!("Read rows of {name}"), parameters, None,
-            answers(&[("200", found), ("206", page), ("406", json!({"$ref": "#/components/responses/NotAcceptable"})), ("416", json!({"$ref": "#/components/responses/RangeNotSatisfiable"}))]),
-        ));
+        let parameters = with(vec![
+            filters.clone(),
+            shared(&["select", "order", "limit", "offset", "or", "and", "range", "preferCount"]),
+            header(true),
+        ]);
+        item.insert(
+            "get".to_owned(),
+            operation(
+                "list",
+                format!("Read rows of {name}"),
+                parameters,
+                None,
+                answers(&[
+                    ("200", found),
+                    ("206", page),
+                    ("406", json!({"$ref": "#/components/responses/NotAcceptable"})),
+                    ("416", json!({"$ref": "#/components/responses/RangeNotSatisfiable"})),
+                ]),
+            ),
+        );
     }
     if reach.insert {
         let parameters = with(vec![shared(&["select", "columns", "on_conflict", "preferWrite"]), header(false)]);
-        item.insert("post".to_owned(), operation(
-            "insert", format!("Add rows to {name}"), parameters, Some(&body),
-            answers(&[("200", written("Nothing was new; existing rows were merged.")), ("201", written("The rows are there. They are returned if asked for.")), ("409", json!({"$ref": "#/components/responses/Conflict"}))]),
-        ));
+        item.insert(
+            "post".to_owned(),
+            operation(
+                "insert",
+                format!("Add rows to {name}"),
+                parameters,
+                Some(&body),
+                answers(&[
+                    ("200", written("Nothing was new; existing rows were merged.")),
+                    ("201", written("The rows are there. They are returned if asked for.")),
+                    ("409", json!({"$ref": "#/components/responses/Conflict"})),
+                ]),
+            ),
+        );
     }
     if reach.insert && reach.update && reach.keyed {
         let parameters = with(vec![filters.clone(), shared(&["select", "preferWrite"]), header(false)]);
-        item.insert("put".to_owned(), operation(
-            "put", format!("Add or replace one row of {name} by its key"), parameters, Some(&one),
-            answers(&[("200", written("The row was replaced.")), ("201", written("The row is new.")), ("204", none("Done; nothing is returned.")), ("409", json!({"$ref": "#/components/responses/Conflict"}))]),
-        ));
+        item.insert(
+            "put".to_owned(),
+            operation(
+                "put",
+                format!("Add or replace one row of {name} by its key"),
+                parameters,
+                Some(&one),
+                answers(&[
+                    ("200", written("The row was replaced.")),
+                    ("201", written("The row is new.")),
+                    ("204", none("Done; nothing is returned.")),
+                    ("409", json!({"$ref": "#/components/responses/Conflict"})),
+                ]),
+            ),
+        );
     }
     if reach.update {
         let parameters = with(vec![filters.clone(), shared(&["select", "or", "and", "preferWrite"]), header(false)]);
-        item.insert("patch".to_owned(), operation(
-            "update", format!("Change the rows of {name} that the filters choose"), parameters, Some(&one),
-            answers(&[("200", written("The changed rows.")), ("204", none("Done; nothing is returned.")), ("409", json!({"$ref": "#/components/responses/Conflict"}))]),
-        ));
+        item.insert(
+            "patch".to_owned(),
+            operation(
+                "update",
+                format!("Change the rows of {name} that the filters choose"),
+                parameters,
+                Some(&one),
+                answers(&[
+                    ("200", written("The changed rows.")),
+                    ("204", none("Done; nothing is returned.")),
+                    ("409", json!({"$ref": "#/components/responses/Conflict"})),
+                ]),
+            ),
+        );
     }
     if reach.delete {
         let parameters = with(vec![filters, shared(&["select", "or", "and", "preferWrite"]), header(false)]);
-        item.insert("delete".to_owned(), operation(
-            "delete", format!("Remove the rows of {name} that the filters choose"), parameters, None,
-            answers(&[("200", written("The removed rows.")), ("204", none("Done; nothing is returned.")), ("409", json!({"$ref": "#/components/responses/Conflict"}))]),
-        ));
+        item.insert(
+            "delete".to_owned(),
+            operation(
+                "delete",
+                format!("Remove the rows of {name} that the filters choose"),
+                parameters,
+                None,
+                answers(&[
+                    ("200", written("The removed rows.")),
+                    ("204", none("Done; nothing is returned.")),
+                    ("409", json!({"$ref": "#/components/responses/Conflict"})),
+                ]),
+            ),
+        );
     }
     Value::Object(item)
 }

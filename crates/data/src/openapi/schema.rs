@@ -84,7 +84,8 @@ pub(super) fn insert_schema(relation: &Relation, inserts: bool, writable: impl F
     let mut required = Vec::new();
     for column in relation.columns.iter().filter(|column| column.generated.is_none() && writable(&column.name)) {
         properties.insert(column.name.to_string(), column_schema(column));
-        let given = column.default.is_some() || column.identity.is_some() || column.sequence.is_some() || !column.not_null;
+        let given =
+            column.default.is_some() || column.identity.is_some() || column.sequence.is_some() || !column.not_null;
         if inserts && !given {
             required.push(column.name.to_string());
         }

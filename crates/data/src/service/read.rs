@@ -8,11 +8,12 @@ use store::{Connection, Engine, Lane, Param};
 use values::{Type, Value};
 
 use super::{Answer, Asked, Data, catalog_of};
+use crate::cache::{self, Prepared};
 use crate::compile::{Compiled, Compiler};
 use crate::failure::Failure;
 use crate::json::strip_nulls;
 use crate::plan::{Condition, Level, plan_read};
-use crate::request::{ApiError, Comparison, ContentRange, Count, MediaType, Op, content_location};
+use crate::request::{ApiError, ApiRequest, Comparison, ContentRange, Count, MediaType, Op, Window, content_location};
 use crate::rows::{self, Collector, Form, Rows};
 
 /// What a read brings back from the database's thread.
@@ -41,28 +42,21 @@ enum Total {
 impl Data {
     pub(super) async fn read(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let request = asked.request;
-        let plan =
-            plan_read(request, asked.relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
-        request.preferences.check_strict()?;
-        let media = self.media(request)?;
-        let (shape, explain) = match &media {
-            MediaType::Plan { of, options, json } => (of.as_ref().clone(), Some((*options, *json))),
-            other => (other.clone(), None),
+        // In the dialect's order: the plan, strict preferences, the media type. Only CSV changes the statement.
+        let media = self.media(request);
+        let shape = match &media {
+            Ok(MediaType::Plan { of, .. }) => of.as_ref().clone(),
+            Ok(other) => other.clone(),
+            Err(_) => MediaType::Json,
         };
         let form = if shape == MediaType::Csv { Form::Csv } else { Form::Json };
-        let compiler = Compiler {
-            engine: self.store.engine(),
-            catalog: catalog_of(&asked),
-            guard: &**asked.guard,
-            path: asked.path,
-            as_text: form == Form::Csv,
-        };
-        let compiled = compiler.read(&plan)?;
-        if let Some((options, json)) = explain {
+        let Prepared { compiled, count, lane } = self.prepared(&asked, form)?;
+        request.preferences.check_strict()?;
+        let media = media?;
+        if let MediaType::Plan { options, json, .. } = media {
             return self.explain(asked, compiled, media, options, json).await;
         }
-        let total = self.total(&compiler, &plan, request.preferences.count)?;
-        let lane = lane_of(&plan, !matches!(total, Total::None));
+        let total = self.total(&asked, form, count)?;
         let single = matches!(shape, MediaType::Object { .. });
         let output = shape.clone();
         let alone = compiled.children.is_empty()
@@ -85,7 +79,7 @@ impl Data {
         if single && page.rows != 1 {
             return Err(ApiError::singular(page.rows).into());
         }
-        let range = ContentRange { offset: plan.window.offset, rows: page.rows, total: page.total };
+        let range = ContentRange { offset: request.window.offset, rows: page.rows, total: page.total };
         let status = range.read_status()?;
         Ok(Answer::new(status)
             .header("content-range", range.to_string())
@@ -96,26 +90,62 @@ impl Data {
             .body(&media, page.body))
     }
 
-    fn total(&self, compiler: &Compiler<'_>, plan: &Level, count: Option<Count>) -> Result<Total, Failure> {
-        let Some(count) = count else { return Ok(Total::None) };
-        let (sql, params) = compiler.count(plan)?;
-        let exact = Total::Exact { sql: sql.clone(), params: params.clone() };
-        Ok(match (count, self.store.engine(), self.config.max_rows) {
-            // SQLite keeps no estimates worth more than a count of its own.
-            (Count::Exact, _, _) | (Count::Estimated, _, None) | (_, Engine::Sqlite, _) => exact,
-            (Count::Planned, Engine::Postgres, _) => {
-                let mut all = plan.clone();
-                all.window = crate::request::Window::ALL;
-                let compiled = compiler.read(&all)?;
-                Total::Planned { sql: compiled.sql, params: compiled.params, exact: None }
-            }
-            (Count::Estimated, Engine::Postgres, Some(cap)) => {
-                let mut all = plan.clone();
-                all.window = crate::request::Window::ALL;
-                let compiled = compiler.read(&all)?;
-                Total::Planned { sql: compiled.sql, params: compiled.params, exact: Some((sql, params, cap)) }
-            }
-        })
+    /// The read compiled: from the cache of its shape, or now.
+    fn prepared(&self, asked: &Asked<'_>, form: Form) -> Result<Prepared, Failure> {
+        let reads = &asked.derived.reads;
+        let key = cache::key(asked.request, asked.guard.role(), form == Form::Csv);
+        if let Some(key) = &key
+            && let Some(found) = reads.get(key, asked.request)
+        {
+            return Ok(found);
+        }
+        let fresh = self.compiled(asked, asked.request, form)?;
+        if let Some(key) = key {
+            reads.put(key, self.compiled(asked, &cache::marked(asked.request), form)?);
+        }
+        Ok(fresh)
+    }
+
+    fn compiled(&self, asked: &Asked<'_>, request: &ApiRequest, form: Form) -> Result<Prepared, Failure> {
+        let plan = self.plan(asked, request)?;
+        let compiler = self.compiler(asked, form);
+        let count = match request.preferences.count {
+            Some(_) => Some(compiler.count(&plan)?),
+            None => None,
+        };
+        let lane = lane_of(&plan, count.is_some());
+        Ok(Prepared { compiled: compiler.read(&plan)?, count, lane })
+    }
+
+    fn plan(&self, asked: &Asked<'_>, request: &ApiRequest) -> Result<Level, ApiError> {
+        let derived = asked.derived;
+        plan_read(request, asked.relation, &derived.catalog, &derived.relationships, self.settings())
+    }
+
+    fn compiler<'a>(&self, asked: &'a Asked<'_>, form: Form) -> Compiler<'a> {
+        Compiler {
+            engine: self.store.engine(),
+            catalog: catalog_of(asked),
+            guard: &**asked.guard,
+            path: asked.path,
+            as_text: form == Form::Csv,
+        }
+    }
+
+    /// How the total is found: SQLite keeps no estimates worth more than a count of its own.
+    fn total(&self, asked: &Asked<'_>, form: Form, count: Option<(Arc<str>, Vec<Param>)>) -> Result<Total, Failure> {
+        let Some((sql, params)) = count else { return Ok(Total::None) };
+        let wanted = asked.request.preferences.count.unwrap_or(Count::Exact);
+        let cap = self.config.max_rows;
+        let exact = wanted == Count::Exact || (wanted == Count::Estimated && cap.is_none());
+        if exact || self.store.engine() == Engine::Sqlite {
+            return Ok(Total::Exact { sql, params });
+        }
+        let mut all = self.plan(asked, asked.request)?;
+        all.window = Window::ALL;
+        let compiled = self.compiler(asked, form).read(&all)?;
+        let exact = if wanted == Count::Estimated { cap.map(|cap| (sql, params, cap)) } else { None };
+        Ok(Total::Planned { sql: compiled.sql, params: compiled.params, exact })
     }
 
     async fn explain(

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use policy::RoleGuard;
 use store::catalog::Catalog;
 
+use crate::cache::Reads;
 use crate::relationships::Relationships;
 
 /// A catalog with its relationships and the guards of its roles.
@@ -15,6 +16,8 @@ pub struct Derived {
     pub catalog: Arc<Catalog>,
     /// Ways between relations.
     pub relationships: Relationships,
+    /// Compiled reads by shape.
+    pub(crate) reads: Reads,
     /// Guards by role, made when first asked for. Bounded by the number of roles.
     guards: RwLock<HashMap<Arc<str>, Arc<RoleGuard>>>,
 }
@@ -22,7 +25,12 @@ pub struct Derived {
 impl Derived {
     /// Everything that follows from `catalog`.
     pub fn of(catalog: &Arc<Catalog>) -> Self {
-        Self { catalog: catalog.clone(), relationships: Relationships::of(catalog), guards: RwLock::default() }
+        Self {
+            catalog: catalog.clone(),
+            relationships: Relationships::of(catalog),
+            reads: Reads::default(),
+            guards: RwLock::default(),
+        }
     }
 
     /// The guard of a role; `None` when there is no such role.
