@@ -35,28 +35,33 @@ impl Prepared {
 ///
 /// The role belongs to the key: PostgreSQL checks the right to use a schema when it reads a statement's names, which it does once,
 /// so a statement prepared for one role would let another one through.
-#[derive(Default)]
-pub(crate) struct Statements {
-    by_text: HashMap<Box<str>, Vec<Entry>>,
+pub(crate) struct Statements<T = Arc<Prepared>> {
+    by_text: HashMap<Box<str>, Vec<Entry<T>>>,
     count: usize,
     clock: u64,
 }
 
-struct Entry {
+struct Entry<T> {
     role: Option<Arc<str>>,
-    prepared: Arc<Prepared>,
+    prepared: T,
     used: u64,
 }
 
-impl Statements {
-    pub(crate) fn get(&mut self, role: Option<&str>, text: &str) -> Option<Arc<Prepared>> {
+impl<T> Default for Statements<T> {
+    fn default() -> Self {
+        Self { by_text: HashMap::new(), count: 0, clock: 0 }
+    }
+}
+
+impl<T: Clone> Statements<T> {
+    pub(crate) fn get(&mut self, role: Option<&str>, text: &str) -> Option<T> {
         self.clock += 1;
         let entry = self.by_text.get_mut(text)?.iter_mut().find(|entry| entry.role.as_deref() == role)?;
         entry.used = self.clock;
         Some(entry.prepared.clone())
     }
 
-    pub(crate) fn put(&mut self, role: Option<Arc<str>>, text: &str, prepared: Arc<Prepared>) {
+    pub(crate) fn put(&mut self, role: Option<Arc<str>>, text: &str, prepared: T) {
         self.remove(role.as_deref(), text);
         if self.count >= STATEMENTS_MAX {
             self.give_up_oldest();
@@ -220,16 +225,34 @@ impl Link {
 mod tests {
     use super::*;
 
-    /// A statement that no server has seen; only its identity matters here.
-    fn found(statements: &mut Statements, role: Option<&str>, text: &str) -> bool {
-        statements.get(role, text).is_some()
+    #[test]
+    fn statements_are_kept_by_role_and_text() {
+        let mut statements = Statements::default();
+        statements.put(None, "a", 1);
+        statements.put(Some("anon".into()), "a", 2);
+        statements.put(Some("anon".into()), "b", 3);
+        let cases =
+            [(None, "a", Some(1)), (Some("anon"), "a", Some(2)), (Some("anon"), "b", Some(3)), (None, "b", None)];
+        for (role, text, want) in cases {
+            assert_eq!(statements.get(role, text), want, "{role:?} {text}");
+        }
+        statements.put(None, "a", 4);
+        assert_eq!((statements.get(None, "a"), statements.count), (Some(4), 3));
+        statements.remove(None, "a");
+        assert_eq!((statements.get(None, "a"), statements.get(Some("anon"), "a")), (None, Some(2)));
+        statements.clear();
+        assert_eq!((statements.get(Some("anon"), "b"), statements.count), (None, 0));
     }
 
     #[test]
-    fn an_empty_cache_finds_nothing_and_forgets_nothing() {
+    fn the_least_recently_used_is_given_up_first() {
         let mut statements = Statements::default();
-        assert!(!found(&mut statements, None, "select 1"));
-        statements.remove(Some("anon"), "select 1");
-        assert_eq!(statements.count, 0);
+        for index in 0..STATEMENTS_MAX {
+            statements.put(None, &index.to_string(), index);
+        }
+        assert_eq!(statements.get(None, "0"), Some(0));
+        statements.put(None, "new", 0);
+        assert_eq!(statements.count, STATEMENTS_MAX);
+        assert_eq!((statements.get(None, "0"), statements.get(None, "1")), (Some(0), None));
     }
 }
