@@ -193,8 +193,9 @@ async fn writes(engine: &Arc<SqliteEngine>, clients: i64, time: Duration) -> (f6
 async fn main() {
     let seconds = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(1.0_f64);
     let time = Duration::from_secs_f64(seconds.clamp(0.1, 30.0));
-    let engine = open(Synchronous::Full).await;
     let started = Instant::now();
+    println!("resident memory at start {} MiB", memory("VmRSS:"));
+    let engine = open(Synchronous::Full).await;
     let path = engine.path().to_owned();
     for round in 1..=2 {
         let (lone, grouped) = (raw_reads(&path, 1, time), raw_reads(&path, 32, time));
@@ -227,9 +228,49 @@ async fn main() {
             );
         }
     }
-    println!("total {:.1?}", started.elapsed());
-    let database = engine.path().to_owned();
-    let copy = std::env::temp_dir().join(format!("mainstay-bench-open-{}.db", std::process::id()));
-    Arc::into_inner(engine).unwrap();
-    let _ = (database, copy);
+    drop(engine);
+    reopening().await;
+    println!(
+        "total {:.1?}, resident memory now {} MiB, most {} MiB",
+        started.elapsed(),
+        memory("VmRSS:"),
+        memory("VmHWM:")
+    );
+}
+
+/// From a closed database to its first answer.
+async fn reopening() {
+    let folder = std::env::temp_dir().join(format!("mainstay-bench-open-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = Place::File(folder.join("app.db"));
+    for round in 0..4 {
+        let started = Instant::now();
+        let engine = SqliteEngine::open(place.clone(), Options::default(), Arc::from([])).unwrap();
+        let opened = started.elapsed();
+        let sql = "select count(*) from sqlite_schema";
+        let read = engine
+            .read::<u64, Error, _>(Scope::default(), Lane::Short, move |conn| conn.query(sql, &[], &mut |_| Ok(())));
+        read.await.unwrap();
+        if round > 0 {
+            println!("open {opened:.1?}, first answer {:.1?}", started.elapsed());
+        }
+        engine
+            .exclusive::<(), Error, _>(|db| {
+                db.execute_batch("create table if not exists t (a) ").map_err(|e| db.error(e))
+            })
+            .await
+            .unwrap();
+        engine.close();
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A line of the process's status, in MiB; 0 where there is none.
+fn memory(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status
+        .lines()
+        .find_map(|l| l.strip_prefix(line))
+        .and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+    found.unwrap_or(0) / 1024
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use values::{EnumType, RangeKind, Type};
 
 use super::error::{Side, translate};
@@ -16,6 +17,9 @@ use crate::error::{Error, Result};
 const STEPS_BETWEEN_LOOKS: i32 = 2000;
 /// Bytes in a page. Measured equal to 8192 for point reads, and half as much to write for a small commit.
 const PAGE_BYTES: u32 = 4096;
+
+/// Bytes in one value, row or statement; beyond it 54000.
+const VALUE_BYTES_MAX: i32 = 256 << 20;
 
 /// Opens one of the engine's connections.
 pub(super) fn open(shared: &Shared, side: Side) -> Result<Connection> {
@@ -63,6 +67,7 @@ fn configure(db: &mut Connection, shared: &Shared, side: Side) -> rusqlite::Resu
     } else {
         db.execute_batch("pragma query_only = on")?;
     }
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     db.set_prepared_statement_cache_capacity(options.statements_cached_max);
     db.progress_handler(STEPS_BETWEEN_LOOKS, Some(session::should_stop))?;
     functions::register(db)?;

@@ -161,8 +161,15 @@ pub fn detail(
                 error.detail = Some(failing_row(attempt, row));
             }
         }
-        // Which row failed is only known when there was one.
         "23514" => {
+            // Two tables may have constraints of one name; here it is known whose was broken.
+            let name = error.constraint.clone().unwrap_or_default();
+            if attempt.table.checks.iter().any(|check| *check.name == *name) {
+                let table = &attempt.table.name.name;
+                error.message = format!("new row for relation \"{table}\" violates check constraint \"{name}\"");
+                error.table = Some(table.to_string());
+            }
+            // Which row failed is only known when there was one.
             if let [row] = attempt.rows {
                 error.detail = Some(failing_row(attempt, row));
             }
