@@ -141,7 +141,8 @@ impl Compiler<'_> {
         for condition in self.conditions(level, &alias, &mut params)? {
             conditions.push(condition);
         }
-        let Columns { mut items, types, child_keys, group_by } = self.columns(level, &alias, &mut params)?;
+        let Columns { mut items, types, child_keys, group_by } =
+            self.columns(level, &alias, &mut params, self.as_text && parent.is_none())?;
         let visible = items.len();
         let link = visible..visible + link_columns.len();
         items.extend(link_columns.iter().cloned().map(tree::item));
@@ -261,7 +262,7 @@ impl Compiler<'_> {
             tree::all(conditions),
         );
         let query = if root.grouped {
-            let Columns { group_by, .. } = self.columns(root, &alias, &mut params)?;
+            let Columns { group_by, .. } = self.columns(root, &alias, &mut params, self.as_text)?;
             inner.group_by = group_by.into_iter().map(GroupItem::Expr).collect();
             let derived = FromItem::Query {
                 lateral: false,
@@ -390,14 +391,20 @@ impl Compiler<'_> {
     }
 
     /// The columns of a level's statement: the visible ones, then the keys of its embeds.
-    pub(crate) fn columns(&self, level: &Level, alias: &Name, params: &mut Params) -> Result<Columns, Failure> {
+    pub(crate) fn columns(
+        &self,
+        level: &Level,
+        alias: &Name,
+        params: &mut Params,
+        text: bool,
+    ) -> Result<Columns, Failure> {
         let mut out = Columns::default();
         for selected in &level.columns {
             let (expr, ty) = self.selected(level, alias, selected, params)?;
             if level.grouped && selected.aggregate.is_none() && selected.source != Source::CountAll {
                 out.group_by.push(expr.clone());
             }
-            let (expr, ty) = self.presentable(expr, ty);
+            let (expr, ty) = self.presentable(expr, ty, text);
             out.items.push(tree::item(expr));
             out.types.push(ty);
         }
@@ -419,7 +426,7 @@ impl Compiler<'_> {
     }
 
     /// On PostgreSQL a type that we do not read in binary is printed by the server.
-    fn presentable(&self, expr: Expr, ty: Type) -> (Expr, Type) {
+    fn presentable(&self, expr: Expr, ty: Type, text: bool) -> (Expr, Type) {
         fn foreign(ty: &Type) -> bool {
             match ty {
                 Type::Other(_)
@@ -436,10 +443,11 @@ impl Compiler<'_> {
         if self.engine == Engine::Sqlite {
             return (expr, ty);
         }
-        if self.as_text {
-            return (tree::cast(expr, TypeName::plain("text")), Type::Text);
+        match (foreign(&ty), text) {
+            (false, _) => (expr, ty),
+            (true, true) => (tree::cast(expr, TypeName::plain("text")), Type::Text),
+            (true, false) => (tree::function("to_json", [expr]), Type::Json),
         }
-        if foreign(&ty) { (tree::function("to_json", [expr]), Type::Json) } else { (expr, ty) }
     }
 
     fn selected(
@@ -527,7 +535,7 @@ impl Compiler<'_> {
         for condition in &level.conditions {
             out.push(self.condition(level, alias, condition, params)?);
         }
-        for child in level.children.iter().filter(|child| child.inner) {
+        for child in level.children.iter().filter(|child| child.inner && !always_there(&child.level)) {
             out.push(self.exists(alias, child, params)?);
         }
         Ok(out)
@@ -753,12 +761,16 @@ pub(crate) fn fields(level: &Level) -> Vec<OutField> {
         .collect()
 }
 
+/// Aggregates over nothing grouped give a row even of no rows.
+fn always_there(level: &Level) -> bool {
+    level.grouped
+        && level.children.iter().all(|child| !child.visible)
+        && level.columns.iter().all(|column| column.aggregate.is_some() || column.source == Source::CountAll)
+}
+
 /// What aggregates of no rows look like: a row of its own, when nothing is grouped by.
 fn empty_row(level: &Level) -> Option<Vec<u8>> {
-    let lonely = level.grouped
-        && level.children.iter().all(|child| !child.visible)
-        && level.columns.iter().all(|column| column.aggregate.is_some() || column.source == Source::CountAll);
-    if !lonely {
+    if !always_there(level) {
         return None;
     }
     let mut row = vec![b'{'];

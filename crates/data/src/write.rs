@@ -133,12 +133,16 @@ impl Writer<'_> {
         params: &mut Params,
         fresh: bool,
     ) -> Result<(Vec<SelectItem>, Option<Returning>), Failure> {
-        if !self.reads() {
+        let fresh = fresh && self.compiler.engine == Engine::Postgres;
+        if !self.reads() && !fresh {
             return Ok((Vec::new(), None));
         }
         let form = self.form.unwrap_or(Form::Json);
-        let mut columns =
-            if self.form.is_some() { self.compiler.columns(self.plan, alias, params)? } else { Columns::default() };
+        let mut columns = if self.form.is_some() {
+            self.compiler.columns(self.plan, alias, params, self.compiler.as_text)?
+        } else {
+            Columns::default()
+        };
         let mut sort = Vec::new();
         if self.form.is_some() {
             for order in &self.plan.order {
@@ -176,7 +180,7 @@ impl Writer<'_> {
             }
         }
         let key = start..columns.items.len();
-        let fresh = (fresh && self.compiler.engine == Engine::Postgres).then(|| {
+        let fresh = fresh.then(|| {
             let mark = tree::equal(Expr::Column { parts: vec![Name::from("xmax")] }, tree::integer(0));
             columns.items.push(tree::item(mark));
             columns.types.push(Type::Bool);
@@ -186,7 +190,7 @@ impl Writer<'_> {
             columns.items.push(tree::item(tree::integer(1)));
             columns.types.push(Type::Int4);
         }
-        let level = self.compiler.representation(self.plan, &columns, sort)?;
+        let level = self.compiler.representation(self.plan, &columns, sort, self.form.is_some())?;
         Ok((columns.items, Some(Returning { level, form, key, fresh })))
     }
 
@@ -480,7 +484,7 @@ impl Writer<'_> {
     // ------------------------------------------------------------------------------------------------ update, delete
 
     /// An update of the rows that meet the plan's conditions.
-    pub(crate) fn update(&self, payload: &Payload) -> Result<Write, Failure> {
+    pub(crate) fn update(&self, payload: &Payload, missing: Missing) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
         let mut params = Params::default();
         let alias = params.alias(self.relation);
@@ -490,13 +494,17 @@ impl Writer<'_> {
         }
         let mut from = Vec::new();
         let mut set = Vec::with_capacity(columns.len());
+        let absent = |place: usize| missing == Missing::Default && matches!(payload.cell(0, place), Cell::Absent);
         match self.compiler.engine {
             Engine::Postgres => {
-                let places: Vec<usize> = (0..columns.len()).collect();
+                let places: Vec<usize> = (0..columns.len()).filter(|place| !absent(*place)).collect();
+                let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
                 let body = params.push(Param::Text(Type::Json, json_of(payload, &places, &[0])), Type::Json);
                 let record = Name::from("payload");
-                from.push(recordset(body, &record, &columns));
-                for column in &columns {
+                if !given.is_empty() {
+                    from.push(recordset(body, &record, &given));
+                }
+                for column in &given {
                     set.push(Assignment::Column {
                         column: column.name.clone(),
                         value: tree::column(&record, &column.name),
@@ -504,11 +512,14 @@ impl Writer<'_> {
                 }
             }
             Engine::Sqlite => {
-                for (place, column) in columns.iter().enumerate() {
+                for (place, column) in columns.iter().enumerate().filter(|(place, _)| !absent(*place)) {
                     let value = params.push(cell_param(payload.cell(0, place), &column.ty)?, column.ty.clone());
                     set.push(Assignment::Column { column: column.name.clone(), value });
                 }
             }
+        }
+        for (_, column) in columns.iter().enumerate().filter(|(place, _)| absent(*place)) {
+            set.push(Assignment::Column { column: column.name.clone(), value: Expr::Default });
         }
         let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
         let (items, returning) = self.returning(&alias, &mut params, false)?;
@@ -601,19 +612,15 @@ impl Compiler<'_> {
         plan: &Level,
         columns: &Columns,
         sort: Vec<(usize, bool, bool)>,
+        shown: bool,
     ) -> Result<Compiled, Failure> {
-        let wanted = !columns.child_keys.is_empty() || !columns.types.is_empty();
-        let children = if wanted && columns.child_keys.len() == plan.children.len() {
-            self.children_of(plan, columns.child_keys.clone())?
-        } else {
-            Vec::new()
-        };
+        let children = if shown { self.children_of(plan, columns.child_keys.clone())? } else { Vec::new() };
         Ok(Compiled {
             sql: Arc::from(""),
             params: Vec::new(),
             keys: Vec::new(),
             types: columns.types.clone(),
-            fields: if columns.child_keys.len() == plan.children.len() { fields(plan) } else { Vec::new() },
+            fields: if shown { fields(plan) } else { Vec::new() },
             children,
             link: 0..0,
             sort,

@@ -162,6 +162,9 @@ impl Builder<'_> {
             .get(&relationship.target)
             .ok_or_else(|| ApiError::no_relation(&origin.name.schema, &embed.target, None))?;
         let level = self.level(relation, &embed.items)?;
+        if embed.spread && level.grouped && !relationship.cardinality.is_to_one() {
+            return Err(ApiError::not_implemented("aggregates inside a spread of many rows"));
+        }
         Ok(Child {
             name: embed.name().to_owned(),
             level,

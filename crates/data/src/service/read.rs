@@ -80,7 +80,13 @@ impl Data {
             return Err(ApiError::singular(page.rows).into());
         }
         let range = ContentRange { offset: request.window.offset, rows: page.rows, total: page.total };
-        let status = range.read_status()?;
+        let status = match range.read_status() {
+            Ok(status) => status,
+            // The refusal still tells how many there are.
+            Err(error) => {
+                return Ok(self.refuse(error).header("content-range", format!("*/{}", page.total.unwrap_or(0))));
+            }
+        };
         Ok(Answer::new(status)
             .header("content-range", range.to_string())
             .header("content-location", content_location(&request.target, &request.query))

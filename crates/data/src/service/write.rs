@@ -65,7 +65,7 @@ impl Data {
                 writer.insert(payload, preferences.missing.unwrap_or(Missing::Null), upsert.as_ref())?
             }
             Method::Put => self.put(&writer, request, &asked)?,
-            Method::Patch => writer.update(payload_of(request))?,
+            Method::Patch => writer.update(payload_of(request), preferences.missing.unwrap_or(Missing::Null))?,
             Method::Delete => writer.delete()?,
             Method::Get | Method::Head | Method::Options => {
                 return Err(ApiError::method(request.method.as_str()).into());
