@@ -104,7 +104,29 @@ impl Running {
         self.stop.send(()).ok();
         let drained = self.served.await.unwrap_or(Drained { cut: 0 });
         self.workers.stop().await;
+        drop(self.data);
+        release(self.store).await;
         drained
+    }
+}
+
+/// Lets go of the store and waits until it is closed, so that whoever comes next finds it free. The last connections may hold it for
+/// a moment after they have ended.
+async fn release(mut store: Arc<Store>) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const LOOK: Duration = Duration::from_millis(1);
+    let closed = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match Arc::try_unwrap(store) {
+                // Its threads are waited for: not on a thread that others wait for.
+                Ok(last) => return tokio::task::spawn_blocking(move || drop(last)).await,
+                Err(shared) => store = shared,
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    });
+    if closed.await.is_err() {
+        tracing::warn!("something still uses the store; it closes when that ends");
     }
 }
 
