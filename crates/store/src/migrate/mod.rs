@@ -22,7 +22,7 @@ mod names;
 pub mod postgres;
 pub mod sqlite;
 mod status;
-mod walk;
+pub(crate) mod walk;
 
 use std::sync::Arc;
 

@@ -145,7 +145,8 @@ impl Translator<'_> {
                         })
                     })
                 {
-                    self.guard.execute(function)?;
+                    // Inside a view, too, functions are called by whoever asks.
+                    self.caller.execute(function)?;
                     return Ok(Some(function.clone()));
                 }
             }
@@ -154,6 +155,33 @@ impl Translator<'_> {
             return Err(SqlError::new("42883", format!("function {}() does not exist with these arguments", call.name.name)).into());
         }
         Ok(None)
+    }
+
+    /// Does a call give rows of one plain column.
+    pub(super) fn returns_set(&self, call: &FunctionCall) -> bool {
+        let own = |schema: &Name| {
+            let found = self.catalog.functions(schema, &call.name.name);
+            (!found.is_empty()).then(|| found.iter().all(|function| matches!(function.returns, Returns::Scalar { set: true, .. })))
+        };
+        let found = match &call.name.schema {
+            Some(schema) => own(schema),
+            None => self.search_path.iter().find_map(own),
+        };
+        found.unwrap_or_else(|| {
+            matches!(
+                &*call.name.name,
+                "unnest"
+                    | "generate_series"
+                    | "jsonb_array_elements"
+                    | "json_array_elements"
+                    | "jsonb_array_elements_text"
+                    | "json_array_elements_text"
+                    | "jsonb_object_keys"
+                    | "json_object_keys"
+                    | "regexp_split_to_table"
+                    | "string_to_table"
+            )
+        })
     }
 
     /// The arguments in the order of the parameters, coerced, defaults filled in.
@@ -221,11 +249,17 @@ impl Translator<'_> {
         if self.depth >= DEPTH_MAX {
             return Err(SqlError::new("54001", "stack depth limit exceeded").into());
         }
-        let query = body_query(function)?;
-        let guard = self.guard;
-        if function.security_definer {
-            self.guard = &Owner;
+        // PostgreSQL would call it until its stack is full: each call plans its body anew, so its judgement of policies that refer to
+        // themselves ends at a call.
+        if self.calling.contains(&function.name) {
+            return Err(SqlError::new("54001", "stack depth limit exceeded").into());
         }
+        let query = body_query(function)?;
+        let (guard, caller) = (self.guard, self.caller);
+        self.guard = if function.security_definer { &Owner } else { caller };
+        self.caller = self.guard;
+        let unfolding = std::mem::take(&mut self.unfolding);
+        self.calling.push(function.name.clone());
         let mut frame = Frame::barrier();
         frame.arguments = args;
         frame.function = Some(function.name.name.clone());
@@ -240,7 +274,9 @@ impl Translator<'_> {
         });
         self.depth -= 1;
         self.frames.pop();
-        self.guard = guard;
+        self.calling.pop();
+        self.unfolding = unfolding;
+        (self.guard, self.caller) = (guard, caller);
         let (sql, columns) = result?;
         // A limit may be appended by the caller: a body that has its own is put into brackets.
         let sql = if query.limit.is_some() || query.offset.is_some() || !query.order_by.is_empty() || query.with.is_some() {

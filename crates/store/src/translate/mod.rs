@@ -21,6 +21,7 @@ mod query;
 mod resolve;
 mod scope;
 mod types;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -116,11 +117,16 @@ impl Typed {
 pub struct Translator<'a> {
     catalog: &'a Catalog,
     guard: &'a dyn Guard,
+    /// The guard of the current user. It differs from `guard` inside a view that is read with its owner's rights: functions called
+    /// there, and views with the invoker's rights, still work for whoever asks.
+    caller: &'a dyn Guard,
     search_path: &'a [Name],
     params: &'a [Type],
     frames: Vec<scope::Frame>,
     /// Relations whose policies are being unfolded, to find recursion.
     unfolding: Vec<QName>,
+    /// Functions that are being unfolded, outermost first.
+    calling: Vec<QName>,
     /// Depth of functions and views being unfolded.
     depth: usize,
     aliases: usize,
@@ -137,10 +143,12 @@ impl<'a> Translator<'a> {
         Self {
             catalog,
             guard,
+            caller: guard,
             search_path,
             params,
             frames: Vec::new(),
             unfolding: Vec::new(),
+            calling: Vec::new(),
             depth: 0,
             aliases: 0,
             session: values::Session::default(),

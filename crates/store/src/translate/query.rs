@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sql::ast::{
     Cte, CteBody, Distinct, Expr, FromItem, GroupItem, JoinCondition, JoinKind, Literal, ObjectName, OrderBy, Query, QueryBody, Select,
-    SelectItem, SetOp, TableAlias,
+    SelectItem, SetOp, TableAlias, TableFunction,
 };
 use values::{CastContext, Type};
 
@@ -229,6 +229,9 @@ impl Translator<'_> {
     }
 
     fn select_body(&mut self, select: &Select, order_by: &[OrderBy]) -> Result<(String, Vec<OutColumn>)> {
+        if let Some(rows) = self.rows_of_a_call(select) {
+            return self.select_body(&rows, order_by);
+        }
         let mut from = String::new();
         for (index, item) in select.from.iter().enumerate() {
             if index > 0 {
@@ -290,6 +293,26 @@ impl Translator<'_> {
             sql.push_str(&order);
         }
         Ok((sql, items.into_iter().map(|(_, column)| column).collect()))
+    }
+
+    /// `select f()` of a function that returns rows, as `select r from f() as r`: the form in which policies often ask it.
+    fn rows_of_a_call(&self, select: &Select) -> Option<Select> {
+        let [SelectItem::Expr { expr: Expr::Function(call), alias }] = select.items.as_slice() else { return None };
+        if !select.from.is_empty() || !self.returns_set(call) {
+            return None;
+        }
+        let name = Name::from("~r");
+        let source = FromItem::Function {
+            lateral: false,
+            calls: vec![TableFunction { call: (**call).clone(), columns: Vec::new() }],
+            rows_from: false,
+            ordinality: false,
+            alias: Some(TableAlias { name: name.clone(), columns: vec![name.clone()] }),
+            columns: Vec::new(),
+        };
+        let shown = alias.clone().unwrap_or_else(|| call.name.name.clone());
+        let item = SelectItem::Expr { expr: Expr::Column { parts: vec![name.clone(), name] }, alias: Some(shown) };
+        Some(Select { items: vec![item], from: vec![source], ..select.clone() })
     }
 
     /// `distinct on (keys)`: the first row of each group in the order given.
@@ -608,19 +631,9 @@ impl Translator<'_> {
     /// A relation as the guard lets the statement see it: its physical name, or a subquery.
     pub(super) fn relation_sql(&mut self, relation: &Arc<Relation>) -> Result<String> {
         if let Some(view) = &relation.view
-            && view.security_invoker
+            && let Some(sql) = self.view(relation, view)?
         {
-            if self.depth >= DEPTH_MAX {
-                return Err(SqlError::new("54001", "stack depth limit exceeded").into());
-            }
-            let tree = view.query.tree().cloned().ok_or_else(|| unsupported(format!("the query of view {}", relation.name)))?;
-            let public = [Name::from("public")];
-            self.frames.push(Frame::barrier());
-            let result = self.with_path(&public, |this| this.query(&tree));
-            self.frames.pop();
-            let (sql, _) = result?;
-            let names: Vec<String> = relation.columns.iter().map(|column| quote(&column.name)).collect();
-            return Ok(format!("(WITH \"~v\"({}) AS ({sql}) SELECT * FROM \"~v\")", names.join(", ")));
+            return Ok(sql);
         }
         let physical = quote(&physical_name(&relation.name));
         let Some(condition) = self.guard.visible(self.catalog, relation)? else { return Ok(physical) };
@@ -647,10 +660,12 @@ impl Translator<'_> {
         let mut inner = Translator {
             catalog: self.catalog,
             guard: self.guard,
+            caller: self.caller,
             search_path: path,
             params: self.params,
             frames: std::mem::take(&mut self.frames),
             unfolding: std::mem::take(&mut self.unfolding),
+            calling: std::mem::take(&mut self.calling),
             depth: self.depth + 1,
             aliases: self.aliases,
             session: self.session,
@@ -658,6 +673,7 @@ impl Translator<'_> {
         let result = f(&mut inner);
         self.frames = std::mem::take(&mut inner.frames);
         self.unfolding = std::mem::take(&mut inner.unfolding);
+        self.calling = std::mem::take(&mut inner.calling);
         self.aliases = inner.aliases;
         result
     }
