@@ -214,10 +214,31 @@ impl Writer<'_> {
         upsert: Option<&Upsert>,
     ) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
+        if let Some(upsert) = upsert {
+            self.judge_key(upsert)?;
+        }
         match self.compiler.engine {
             Engine::Postgres => self.insert_postgres(payload, &columns, missing, upsert),
             Engine::Sqlite => self.insert_sqlite(payload, &columns, missing, upsert),
         }
+    }
+
+    /// An upsert's key must be one of the table's. PostgreSQL says so before it asks who may do what; SQLite would say it last or, when
+    /// the rows go another way, never.
+    fn judge_key(&self, upsert: &Upsert) -> Result<(), Failure> {
+        if self.compiler.engine == Engine::Postgres || self.relation.is_view() {
+            return Ok(());
+        }
+        if let Some(name) = upsert.key.iter().find(|name| self.relation.column(name).is_none()) {
+            return Err(store::Error::sql("42703", format!("column \"{name}\" does not exist")).into());
+        }
+        let wanted: BTreeSet<&Name> = upsert.key.iter().collect();
+        let mut keys = self.relation.primary_key.iter().chain(&self.relation.uniques);
+        if keys.any(|key| key.columns.iter().collect::<BTreeSet<_>>() == wanted) {
+            return Ok(());
+        }
+        let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+        Err(store::Error::sql("42P10", message).into())
     }
 
     /// The columns the payload gives; an unknown one is refused by name.
