@@ -80,11 +80,12 @@ const fn join<const N: usize>(parts: &[&[Builtin]]) -> [Builtin; N] {
 }
 
 const PARTS: &[&[Builtin]] = &[
+    // Of two that cost the same the first is chosen: `jsonb || '…'` is of two documents, not of two texts.
     numbers::TABLE,
-    strings::TABLE,
-    time::TABLE,
     documents::TABLE,
+    strings::TABLE,
     arrays::TABLE,
+    time::TABLE,
     ranges::TABLE,
     search::TABLE,
     context::TABLE,

@@ -4,6 +4,8 @@ use super::{Builtin, F, I, T, Y, scalar};
 
 pub(super) const TABLE: &[Builtin] = &[
     scalar("||", &["text", "text"], "text", I("||")),
+    scalar("||", &["bpchar", "text"], "text", T("(rtrim({0}, ' ') || {1})")),
+    scalar("||", &["text", "bpchar"], "text", T("({0} || rtrim({1}, ' '))")),
     scalar("||", &["anynonarray", "text"], "text", Y("pg_text_before")),
     // Only a template can name the second argument's type.
     scalar("||", &["text", "bool"], "text", T("pg_text_after({1}, {0}, 'bool')")),

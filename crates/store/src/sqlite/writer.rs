@@ -327,12 +327,11 @@ impl Writer {
             return Step::Lost;
         }
         let ended = match (kept, guard) {
-            (true, Guard::Transaction | Guard::Hope) => Ok(()),
             (true, Guard::Savepoint) => self.run("release function"),
             (false, Guard::Transaction) => self.run("rollback"),
             (false, Guard::Savepoint) => self.run("rollback to function").and_then(|()| self.run("release function")),
             (false, Guard::Hope) if wrote => return Step::Spoiled,
-            (false, Guard::Hope) => Ok(()),
+            (true, Guard::Transaction | Guard::Hope) | (false, Guard::Hope) => Ok(()),
         };
         match ended {
             Ok(()) if kept => Step::Kept,

@@ -165,8 +165,16 @@ impl Floats {
         if n == 0 || (sample && n == 1) {
             return None;
         }
-        let mean = self.0.iter().sum::<f64>() / self.count();
-        let squares: f64 = self.0.iter().map(|f| (f - mean) * (f - mean)).sum();
+        // Youngs and Cramer's sum of squares, whose roundings PostgreSQL's answers have.
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for f in &self.0 {
+            count += 1.0;
+            sum += f;
+            if count > 1.0 {
+                let apart = f * count - sum;
+                squares += apart * apart / (count * (count - 1.0));
+            }
+        }
         Some(squares / (if sample { self.count() - 1.0 } else { self.count() }))
     }
 }
