@@ -2,12 +2,14 @@
 //!
 //! # What
 //! A real PostgreSQL for tests ([`postgres`]), folders that vanish ([`folder`]), signals instead of sleeps ([`signal`]), tables of
-//! requests and answers ([`cases`], with the feature of that name), JSON that keeps every digit ([`json`]), and [`both!`], which
-//! makes a test once for each engine.
+//! requests and answers (`cases`, with the feature of that name), the whole house on an app folder (`house`, likewise), JSON that keeps
+//! every digit ([`json`]), and [`both!`], which makes a test once for each engine.
 
 #[cfg(feature = "cases")]
 pub mod cases;
 pub mod folder;
+#[cfg(feature = "house")]
+pub mod house;
 pub mod json;
 pub mod postgres;
 pub mod signal;

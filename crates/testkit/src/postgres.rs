@@ -20,6 +20,8 @@ const URL_VARIABLE: &str = "MAINSTAY_TEST_POSTGRES";
 /// What to do when there is no server.
 const INSTALL: &str = "tests need PostgreSQL's server programs: run `apt-get install postgresql` (or put `initdb` and `pg_ctl` \
                        on the PATH), or name a server's superuser in MAINSTAY_TEST_POSTGRES=postgres://user:password@host/postgres";
+/// Grows when clusters are to be started differently: those that run are left to who uses them.
+const GENERATION: u32 = 2;
 /// How many minutes nobody may use the cluster before it stops.
 const IDLE_MINUTES: u32 = 5;
 
@@ -219,7 +221,7 @@ struct Home {
 impl Home {
     fn open() -> Self {
         let programs = find_programs().unwrap_or_else(|| panic!("{INSTALL}"));
-        let folder = std::env::temp_dir().join(format!("mainstay-test-postgres-{}", user_id()));
+        let folder = std::env::temp_dir().join(format!("mainstay-test-postgres-{}-{GENERATION}", user_id()));
         match fs::create_dir(&folder) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -297,6 +299,8 @@ impl Home {
                 "-U",
                 "postgres",
                 "--locale=C",
+                // Letters beyond ASCII are letters: patterns without case depend on it.
+                "--lc-ctype=C.UTF-8",
                 "--encoding=UTF8",
                 "--no-sync",
                 "--auth=md5",

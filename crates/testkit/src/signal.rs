@@ -32,10 +32,10 @@ impl Signal {
     pub fn wait_for(&self, wanted: usize) {
         let (count, changed) = &*self.inner;
         let guard = count.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, waited) = changed
+        let (now, waiting) = changed
             .wait_timeout_while(guard, PATIENCE, |count| *count < wanted)
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(!waited.timed_out(), "waited {PATIENCE:?} for signal {wanted}, {} came", *count);
+        assert!(!waiting.timed_out(), "waited {PATIENCE:?} for signal {wanted}, {} came", *now);
     }
 }
 
