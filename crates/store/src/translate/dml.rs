@@ -521,6 +521,8 @@ impl Translator<'_> {
             }
             let value = match given.iter().position(|name| *name == column.name) {
                 Some(at) => format!("?{}", at + 1),
+                // A missing key is judged when the row is written; policies come before that.
+                None if column.default.is_none() && column.sequence.is_none() => "NULL".to_owned(),
                 None => self.default_of(relation, column)?,
             };
             inner.push(format!("{value} AS {}", quote(&column.name)));
@@ -590,8 +592,26 @@ impl Translator<'_> {
         result
     }
 
-    fn violations_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, checks: &[Arc<Expr>]) -> Result<Translated> {
-        let (head, alias) = self.target(relation, update.alias.as_ref());
+    /// A query of the rows that a change (`Update` or `Delete`, which sets nothing) meets, as they would be stored after it, without
+    /// generated columns.
+    pub fn touched(&mut self, update: &Update, privilege: Privilege) -> Result<Translated> {
+        let relation = self.writable(&update.table, "UPDATE")?;
+        self.frames.push(Frame::default());
+        let (head, alias) = self.target(&relation, update.alias.as_ref());
+        let result = self.touched_in_frame(update, &relation, &head, &alias, privilege);
+        self.frames.pop();
+        result
+    }
+
+    fn touched_in_frame(
+        &mut self,
+        update: &Update,
+        relation: &Arc<Relation>,
+        head: &str,
+        alias: &str,
+        privilege: Privilege,
+    ) -> Result<Translated> {
+        let mut columns = Vec::with_capacity(relation.columns.len());
         let mut values = Vec::with_capacity(relation.columns.len());
         for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
             let set = update.set.iter().find_map(|assignment| match assignment {
@@ -611,9 +631,16 @@ impl Translator<'_> {
                 None => format!("{alias}.{}", quote(&column.name)),
             };
             values.push(format!("{value} AS {}", quote(&column.name)));
+            columns.push(OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None });
         }
         let rows = format!("SELECT {} FROM {head}", values.join(", "));
-        let rows = self.filtered(rows, relation, &alias, Privilege::Update, update.filter.as_ref(), &[])?.sql;
+        let sql = self.filtered(rows, relation, alias, privilege, update.filter.as_ref(), &[])?.sql;
+        Ok(Translated { sql, columns })
+    }
+
+    fn violations_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, checks: &[Arc<Expr>]) -> Result<Translated> {
+        let (head, alias) = self.target(relation, update.alias.as_ref());
+        let rows = self.touched_in_frame(update, relation, &head, &alias, Privilege::Update)?.sql;
         let inner = self.unique_alias(&relation.name.name);
         let mut generated = Vec::new();
         for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
