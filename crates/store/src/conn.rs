@@ -114,6 +114,10 @@ pub trait Connection {
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64>;
     /// Runs `f` so that its changes vanish when it fails, and the transaction goes on.
     fn savepoint(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()>;
+    /// Do rows refer to rows that are not there, by references whose check was put off. PostgreSQL judges them by itself.
+    fn has_broken_references(&mut self) -> bool {
+        false
+    }
     /// Transaction time, microseconds since 1970 UTC; the same as SQL's `now()`.
     fn now(&self) -> i64;
     /// A setting made by SQL in this transaction (`response.headers`, `response.status`), if any.

@@ -128,6 +128,10 @@ impl Connection for Conn<'_> {
         Ok(if reads { 0 } else { self.db.changes() })
     }
 
+    fn has_broken_references(&mut self) -> bool {
+        super::ffi::has_deferred_violations(self.db)
+    }
+
     fn savepoint(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()> {
         self.ready()?;
         if self.depth == DEPTH_MAX {
