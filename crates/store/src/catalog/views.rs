@@ -4,6 +4,8 @@
 //! the view's. The same walk tells which output columns show a base column unchanged, which is what relationships through views are
 //! found by. Both are the same for a text from a migration and for one from `pg_get_viewdef`.
 
+use std::sync::Arc;
+
 use sql::ast::{
     Cte, CteBody, Expr, FromItem, JoinCondition, JoinKind, Query, QueryBody, Select, SelectItem, TableAlias,
 };
@@ -22,6 +24,40 @@ pub fn sources(query: &Query, catalog: &Catalog, path: &[Name]) -> Vec<Origin> {
 /// Writes out every `*` and `t.*` whose columns are known. What cannot be resolved stays as it is.
 pub fn expand(query: &mut Query, catalog: &Catalog, path: &[Name]) {
     Walk { catalog, path, ctes: Vec::new() }.query(query);
+}
+
+/// Finds the sources of every view of a catalog, those over other views included; for a catalog read from a server. Unqualified tables
+/// are looked for along `path`.
+pub fn fill(catalog: &mut Catalog, path: &[Name]) {
+    let names: Vec<QName> = catalog
+        .relations
+        .values()
+        .filter(|relation| relation.view.is_some())
+        .map(|relation| relation.name.clone())
+        .collect();
+    // A view over views is right once those below it are: as many rounds as they are deep.
+    for _ in 0..=names.len() {
+        let mut changed = false;
+        for name in &names {
+            let Some(relation) = catalog.relations.get(name) else { continue };
+            let Some(tree) = relation.view.as_ref().and_then(|view| view.query.tree()) else { continue };
+            let mut found = sources(tree, catalog, path);
+            found.resize(relation.columns.len(), None);
+            let known = relation.view.as_ref().is_some_and(|view| view.sources == found);
+            if known {
+                continue;
+            }
+            changed = true;
+            if let Some(view) =
+                catalog.relations.get_mut(name).and_then(|relation| Arc::make_mut(relation).view.as_mut())
+            {
+                view.sources = found;
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
 }
 
 /// A column that a query gives.

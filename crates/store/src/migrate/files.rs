@@ -203,7 +203,7 @@ fn parse_name(file: &str) -> Result<(i64, String), FileError> {
 fn decode(file: &str, bytes: Vec<u8>) -> Result<String, FileError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
         FileError::Encoding { file: file.to_owned(), line }
     })?;
     match text.find('\0') {

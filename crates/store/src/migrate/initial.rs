@@ -37,7 +37,7 @@ impl Catalog {
         Self {
             version: 1,
             schemas: BTreeMap::from([
-                (name("public"), usage(&["public", "service_role"])),
+                (name("public"), usage(&["public"])),
                 (name("auth"), usage(&["anon", "authenticated", "service_role"])),
             ]),
             roles: BTreeMap::from([

@@ -176,17 +176,14 @@ impl Migrator<'_> {
                 statements: judged.len(),
             });
             let run = Run { host, clock, file, catalog: &next };
-            match run.transaction(&judged, progress)? {
-                Some(applied) => {
-                    progress(&Progress::Applied { file: &file.file, duration_ms: applied.duration_ms });
-                    done.push(applied);
-                    catalog = next;
-                }
+            if let Some(applied) = run.transaction(&judged, progress)? {
+                progress(&Progress::Applied { file: &file.file, duration_ms: applied.duration_ms });
+                done.push(applied);
+                catalog = next;
+            } else {
                 // Another process applied it while we judged.
-                None => {
-                    catalog = load_catalog(host)?;
-                    introduce(host, &catalog)?;
-                }
+                catalog = load_catalog(host)?;
+                introduce(host, &catalog)?;
             }
         }
         if !done.is_empty() {

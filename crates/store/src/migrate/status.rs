@@ -96,9 +96,9 @@ impl Status {
         ];
         let lines: Vec<String> = parts
             .iter()
-            .filter_map(|(state, what, way)| {
-                let names = named(*state);
-                (!names.is_empty()).then(|| format!("{}: {what}. {way}.", names.join(", ")))
+            .filter_map(|(state, what, remedy)| {
+                let files = named(*state);
+                (!files.is_empty()).then(|| format!("{}: {what}. {remedy}.", files.join(", ")))
             })
             .collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
@@ -106,7 +106,7 @@ impl Status {
 }
 
 /// Compares a folder with what was applied.
-pub fn compare(folder: &Folder, applied: &[Applied]) -> Status {
+pub(crate) fn compare(folder: &Folder, applied: &[Applied]) -> Status {
     let last = applied.iter().map(|applied| applied.version).max();
     let mut entries: BTreeMap<i64, Entry> = applied
         .iter()
@@ -164,9 +164,9 @@ mod tests {
         let files = [("1_a.sql", "a"), ("2_b.sql", "b"), ("3_c.sql", "c"), ("9_d.sql", "d")];
         let folder = arrange(files.map(|(name, text)| File::new(name, text).unwrap()).to_vec()).unwrap();
         let status = compare(&folder, &[applied(1, "a"), applied(2, "other"), applied(4, "gone")]);
-        let states: Vec<(i64, State)> = status.entries.iter().map(|entry| (entry.version, entry.state)).collect();
+        let found: Vec<(i64, State)> = status.entries.iter().map(|entry| (entry.version, entry.state)).collect();
         assert_eq!(
-            states,
+            found,
             [
                 (1, State::Applied),
                 (2, State::Changed),

@@ -266,9 +266,9 @@ impl Walk<'_> {
             FromItem::Function { calls, columns, .. } => {
                 for function in calls {
                     self.call(&mut function.call);
-                    function.columns.iter_mut().for_each(|(_, ty)| self.visit.type_name(ty));
+                    self.types(&mut function.columns);
                 }
-                columns.iter_mut().for_each(|(_, ty)| self.visit.type_name(ty));
+                self.types(columns);
             }
             FromItem::Join { left, right, condition, .. } => {
                 self.from(left);
@@ -277,6 +277,12 @@ impl Walk<'_> {
                     self.expr(condition);
                 }
             }
+        }
+    }
+
+    fn types(&mut self, columns: &mut [(Name, TypeName)]) {
+        for (_, ty) in columns {
+            self.visit.type_name(ty);
         }
     }
 

@@ -70,7 +70,7 @@ impl Ddl<'_> {
             self.constrain(&mut change.new, &mut taken, wanted)?;
         }
         let used = self.catalog.relations.get(&relation.name).cloned().unwrap_or(relation);
-        self.restructure(&used, change.new, change.copies)
+        self.restructure(&used, change.new, &change.copies)
     }
 
     fn alter_action(
@@ -110,6 +110,71 @@ impl Ddl<'_> {
                 column_mut(new, name)?.not_null = *set;
                 Ok(())
             }
+            AlterAction::AddIdentity { .. }
+            | AlterAction::SetIdentity { .. }
+            | AlterAction::DropIdentity { .. }
+            | AlterAction::DropExpression { .. }
+            | AlterAction::ColumnOther { .. } => self.alter_generation(old, change, taken, action),
+            AlterAction::OwnerTo(role) => self.owner_to(role),
+            AlterAction::AddConstraint(constraint) => {
+                wanted.push(Wanted::of_table(constraint)?);
+                Ok(())
+            }
+            AlterAction::ValidateConstraint(name) => {
+                if has_constraint(new, name) {
+                    Ok(())
+                } else {
+                    Err(no_constraint(new, name))
+                }
+            }
+            AlterAction::AlterConstraint { name, timing } => {
+                let table = new.name.name.clone();
+                let key = new.foreign_keys.iter_mut().find(|key| key.name == *name);
+                let key = key.ok_or_else(|| {
+                    SqlError::new(
+                        "42809",
+                        format!("constraint \"{name}\" of relation \"{table}\" is not a foreign key constraint"),
+                    )
+                })?;
+                key.deferrable = timing.deferrable || timing.initially_deferred;
+                key.deferred = timing.initially_deferred;
+                Ok(())
+            }
+            AlterAction::DropConstraint { name, if_exists, cascade } => {
+                self.drop_constraint(new, name, *if_exists, *cascade)
+            }
+            AlterAction::RowSecurity(on) => {
+                new.row_security = *on;
+                Ok(())
+            }
+            AlterAction::ForceRowSecurity(on) => {
+                new.row_security_forced = *on;
+                Ok(())
+            }
+            AlterAction::SetOptions(_) | AlterAction::ResetOptions(_) => {
+                self.notice("Storage options have no effect on SQLite.");
+                Ok(())
+            }
+            AlterAction::Other(text) => self.alter_other(text),
+            AlterAction::RenameColumn { .. }
+            | AlterAction::RenameConstraint { .. }
+            | AlterAction::RenameTo(_)
+            | AlterAction::SetSchema(_) => {
+                Err(SqlError::new("42601", "renaming must be the only action of its statement").into())
+            }
+        }
+    }
+
+    /// Where a column's values come from: identity and generation.
+    fn alter_generation(
+        &mut self,
+        old: &Arc<Relation>,
+        change: &mut Change,
+        taken: &mut Taken,
+        action: &AlterAction,
+    ) -> Result<()> {
+        let new = &mut change.new;
+        match action {
             AlterAction::AddIdentity { column: name, always, options } => {
                 let found = column(new, name)?;
                 if found.identity.is_some() || found.sequence.is_some() || found.default.is_some() {
@@ -171,53 +236,7 @@ impl Ddl<'_> {
                 self.notice(format!("ALTER COLUMN {name} {text} has no effect on SQLite."));
                 Ok(())
             }
-            AlterAction::OwnerTo(role) => self.owner_to(role),
-            AlterAction::AddConstraint(constraint) => {
-                wanted.push(Wanted::of_table(constraint)?);
-                Ok(())
-            }
-            AlterAction::ValidateConstraint(name) => {
-                if has_constraint(new, name) {
-                    Ok(())
-                } else {
-                    Err(no_constraint(new, name))
-                }
-            }
-            AlterAction::AlterConstraint { name, timing } => {
-                let table = new.name.name.clone();
-                let key = new.foreign_keys.iter_mut().find(|key| key.name == *name);
-                let key = key.ok_or_else(|| {
-                    SqlError::new(
-                        "42809",
-                        format!("constraint \"{name}\" of relation \"{table}\" is not a foreign key constraint"),
-                    )
-                })?;
-                key.deferrable = timing.deferrable || timing.initially_deferred;
-                key.deferred = timing.initially_deferred;
-                Ok(())
-            }
-            AlterAction::DropConstraint { name, if_exists, cascade } => {
-                self.drop_constraint(new, name, *if_exists, *cascade)
-            }
-            AlterAction::RowSecurity(on) => {
-                new.row_security = *on;
-                Ok(())
-            }
-            AlterAction::ForceRowSecurity(on) => {
-                new.row_security_forced = *on;
-                Ok(())
-            }
-            AlterAction::SetOptions(_) | AlterAction::ResetOptions(_) => {
-                self.notice("Storage options have no effect on SQLite.");
-                Ok(())
-            }
-            AlterAction::Other(text) => self.alter_other(text),
-            AlterAction::RenameColumn { .. }
-            | AlterAction::RenameConstraint { .. }
-            | AlterAction::RenameTo(_)
-            | AlterAction::SetSchema(_) => {
-                Err(SqlError::new("42601", "renaming must be the only action of its statement").into())
-            }
+            _ => Err(crate::Error::Internal("an action of another kind".to_owned())),
         }
     }
 
@@ -351,7 +370,7 @@ impl Ddl<'_> {
             new.primary_key = None;
         }
         new.uniques.retain(|key| !has(&key.columns));
-        new.foreign_keys.retain(|key| !has(&key.columns) && !(key.target == old.name && has(&key.target_columns)));
+        new.foreign_keys.retain(|key| !has(&key.columns) && (key.target != old.name || !has(&key.target_columns)));
         let reads = |text: &crate::catalog::ExprText| {
             text.tree().is_some_and(|tree| crate::migrate::walk::column_names(tree).contains(name))
         };
@@ -436,24 +455,20 @@ impl Ddl<'_> {
             }
             return Err(super::no_relation(&alter.name));
         };
-        match alter.actions.as_slice() {
-            [AlterAction::RenameTo(to)] => {
-                let old = self.table(&sql::ast::ObjectName { schema: Some(table.schema), name: table.name })?;
-                self.free_name(&QName { schema: old.name.schema.clone(), name: to.clone() })?;
-                let mut new = (*old).clone();
-                for key in new.primary_key.iter_mut().chain(&mut new.uniques).filter(|key| key.name == index) {
-                    key.name = to.clone();
-                }
-                for known in new.indexes.iter_mut().filter(|known| known.name == index) {
-                    known.name = to.clone();
-                }
-                self.restructure(&old, new, Vec::new())
-            }
-            _ => {
-                self.notice("This change of an index has no effect on SQLite.");
-                Ok(())
-            }
+        let [AlterAction::RenameTo(to)] = alter.actions.as_slice() else {
+            self.notice("This change of an index has no effect on SQLite.");
+            return Ok(());
+        };
+        let old = self.table(&sql::ast::ObjectName { schema: Some(table.schema), name: table.name })?;
+        self.free_name(&QName { schema: old.name.schema.clone(), name: to.clone() })?;
+        let mut new = (*old).clone();
+        for key in new.primary_key.iter_mut().chain(&mut new.uniques).filter(|key| key.name == index) {
+            key.name = to.clone();
         }
+        for known in new.indexes.iter_mut().filter(|known| known.name == index) {
+            known.name = to.clone();
+        }
+        self.restructure(&old, new, &[])
     }
 
     fn alter_sequence_like(&mut self, alter: &AlterTable) -> Result<()> {
@@ -467,12 +482,12 @@ impl Ddl<'_> {
         for action in &alter.actions {
             match action {
                 AlterAction::RenameTo(to) => {
-                    self.rename_sequence(&sequence, QName { schema: sequence.name.schema.clone(), name: to.clone() })?;
+                    self.rename_sequence(&sequence, &QName { schema: sequence.name.schema.clone(), name: to.clone() })?;
                 }
                 AlterAction::SetSchema(schema) => {
                     self.rename_sequence(
                         &sequence,
-                        QName { schema: schema.clone(), name: sequence.name.name.clone() },
+                        &QName { schema: schema.clone(), name: sequence.name.name.clone() },
                     )?;
                 }
                 AlterAction::OwnerTo(role) => self.owner_to(role)?,
@@ -495,10 +510,11 @@ fn widens(from: &Type, to: &Type) -> bool {
         return true;
     }
     match (from, to) {
-        (Type::Int2, Type::Int4 | Type::Int8) | (Type::Int4, Type::Int8) => true,
-        (Type::Varchar(_) | Type::Text, Type::Text | Type::Varchar(None)) => true,
+        (Type::Int2, Type::Int4 | Type::Int8)
+        | (Type::Int4, Type::Int8)
+        | (Type::Varchar(_) | Type::Text, Type::Text | Type::Varchar(None))
+        | (Type::Numeric(Some(_)), Type::Numeric(None)) => true,
         (Type::Varchar(Some(from)), Type::Varchar(Some(to))) => from <= to,
-        (Type::Numeric(Some(_)), Type::Numeric(None)) => true,
         (Type::Numeric(Some((from, scale))), Type::Numeric(Some((to, same)))) => scale == same && from <= to,
         _ => false,
     }

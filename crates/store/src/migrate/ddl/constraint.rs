@@ -106,7 +106,7 @@ impl Ddl<'_> {
         match &wanted.kind {
             Kind::PrimaryKey { columns, include } => {
                 self.include_notice(include);
-                self.primary_key(relation, taken, wanted, columns)
+                Self::primary_key(relation, taken, wanted, columns)
             }
             Kind::Unique { columns, include, nulls_not_distinct } => {
                 self.include_notice(include);
@@ -116,7 +116,7 @@ impl Ddl<'_> {
                 key_columns(relation, columns, "unique")?;
                 deferrable_refused(wanted.timing, "unique constraint")?;
                 let table = relation.name.name.clone();
-                let name = self.index_backed(taken, wanted, |taken| taken.unique(&table, columns))?;
+                let name = Self::index_backed(taken, wanted, |taken| taken.unique(&table, columns))?;
                 relation.uniques.push(Key {
                     name,
                     columns: columns.clone(),
@@ -125,8 +125,11 @@ impl Ddl<'_> {
                 });
                 Ok(())
             }
-            Kind::UsingIndex { primary, index } => self.using_index(relation, taken, wanted, *primary, index),
-            Kind::Check(expr) => self.check(relation, taken, wanted, expr),
+            Kind::UsingIndex { primary, index } => Self::using_index(relation, taken, wanted, *primary, index),
+            Kind::Check(expr) => {
+                self.check(relation, taken, wanted, expr);
+                Ok(())
+            }
             Kind::Foreign { columns, reference } => self.foreign_key(relation, taken, wanted, columns, reference),
         }
     }
@@ -138,7 +141,7 @@ impl Ddl<'_> {
     }
 
     /// The name of a constraint that has an index: the given one, or PostgreSQL's.
-    fn index_backed(&self, taken: &mut Taken, wanted: &Wanted, automatic: impl Fn(&Taken) -> Name) -> Result<Name> {
+    fn index_backed(taken: &mut Taken, wanted: &Wanted, automatic: impl Fn(&Taken) -> Name) -> Result<Name> {
         let name = match &wanted.name {
             Some(name) => {
                 if taken.has_relation(name) {
@@ -152,13 +155,7 @@ impl Ddl<'_> {
         Ok(name)
     }
 
-    fn primary_key(
-        &mut self,
-        relation: &mut Relation,
-        taken: &mut Taken,
-        wanted: &Wanted,
-        columns: &[Name],
-    ) -> Result<()> {
+    fn primary_key(relation: &mut Relation, taken: &mut Taken, wanted: &Wanted, columns: &[Name]) -> Result<()> {
         let table = relation.name.name.clone();
         if relation.primary_key.is_some() {
             return Err(
@@ -170,14 +167,13 @@ impl Ddl<'_> {
         for name in columns {
             column_mut(relation, name)?.not_null = true;
         }
-        let name = self.index_backed(taken, wanted, |taken| taken.primary_key(&table))?;
+        let name = Self::index_backed(taken, wanted, |taken| taken.primary_key(&table))?;
         relation.primary_key =
             Some(Key { name, columns: columns.to_vec(), nulls_not_distinct: false, index_only: false });
         Ok(())
     }
 
     fn using_index(
-        &mut self,
         relation: &mut Relation,
         taken: &mut Taken,
         wanted: &Wanted,
@@ -216,17 +212,11 @@ impl Ddl<'_> {
         Ok(())
     }
 
-    fn check(&mut self, relation: &mut Relation, taken: &mut Taken, wanted: &Wanted, expr: &Expr) -> Result<()> {
-        let name = match &wanted.name {
-            Some(name) => name.clone(),
-            None => {
-                let columns = walk::column_names(expr);
-                taken.check(&relation.name.name, &columns)
-            }
-        };
+    fn check(&mut self, relation: &mut Relation, taken: &mut Taken, wanted: &Wanted, expr: &Expr) {
+        let automatic = || taken.check(&relation.name.name, &walk::column_names(expr));
+        let name = wanted.name.clone().unwrap_or_else(automatic);
         taken.constraint(name.clone());
         relation.checks.push(Check { name, expr: self.expr_text(expr) });
-        Ok(())
     }
 
     fn foreign_key(
@@ -344,12 +334,12 @@ impl Ddl<'_> {
         if let Some(value) = value
             && sequence.is_none()
         {
-            self.check_default(value)?;
+            Self::check_default(value)?;
         }
         Ok(())
     }
 
-    pub(super) fn check_default(&self, value: &Expr) -> Result<()> {
+    pub(super) fn check_default(value: &Expr) -> Result<()> {
         if super::physical::has_query(value) {
             return Err(SqlError::new("0A000", "cannot use subquery in DEFAULT expression").into());
         }

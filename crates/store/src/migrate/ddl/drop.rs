@@ -31,13 +31,13 @@ impl Ddl<'_> {
                 ObjectKind::Sequence => self.drop_sequence(&object.name, drop.if_exists, drop.cascade)?,
                 ObjectKind::Type | ObjectKind::Domain => self.drop_type(&object.name, drop.if_exists, drop.cascade)?,
                 ObjectKind::Function | ObjectKind::Routine | ObjectKind::Procedure => {
-                    self.drop_function(object, drop.if_exists)?
+                    self.drop_function(object, drop.if_exists)?;
                 }
                 ObjectKind::Schema => self.drop_schema(&object.name.name, drop.if_exists, drop.cascade)?,
                 ObjectKind::Policy => self.drop_policy(object, drop.if_exists)?,
                 ObjectKind::Role => self.drop_role(&object.name.name, drop.if_exists)?,
                 ObjectKind::Extension => {
-                    self.notice(format!("Extension \"{}\": what it is used for stays built in.", object.name.name))
+                    self.notice(format!("Extension \"{}\": what it is used for stays built in.", object.name.name));
                 }
                 ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::MaterializedView | ObjectKind::EventTrigger
                     if drop.if_exists =>
@@ -141,7 +141,7 @@ impl Ddl<'_> {
             let Some(old) = self.catalog.relations.get(&other).cloned() else { continue };
             let mut new = (*old).clone();
             new.foreign_keys.retain(|known| known.name != key);
-            self.restructure(&old, new, Vec::new())?;
+            self.restructure(&old, new, &[])?;
         }
         let word = if relation.is_view() { "VIEW" } else { "TABLE" };
         self.run(format!("DROP {word} {}", quote(&physical_name(&name))));
@@ -248,7 +248,7 @@ impl Ddl<'_> {
             let old = self.catalog.relations[&other].clone();
             let mut new = (*old).clone();
             new.foreign_keys.retain(|known| known.name != key);
-            self.restructure(&old, new, Vec::new())?;
+            self.restructure(&old, new, &[])?;
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ impl Ddl<'_> {
             let old = self.catalog.relations[&other].clone();
             let mut new = (*old).clone();
             new.foreign_keys.retain(|known| known.name != name);
-            self.restructure(&old, new, Vec::new())?;
+            self.restructure(&old, new, &[])?;
         }
         Ok(())
     }
@@ -322,7 +322,7 @@ impl Ddl<'_> {
             for column in new.columns.iter_mut().filter(|column| column.sequence.as_ref() == Some(&sequence.name)) {
                 column.sequence = None;
             }
-            self.restructure(&relation, new, Vec::new())?;
+            self.restructure(&relation, new, &[])?;
         }
         self.catalog.sequences.remove(&sequence.name);
         self.steps.push(Step::SequenceDropped(sequence.name.clone()));

@@ -20,7 +20,7 @@ const PARAMETERS_MAX: usize = 100;
 
 impl Ddl<'_> {
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Result<()> {
-        self.refuse_routine(create)?;
+        Self::refuse_routine(create)?;
         let name = self.new_name(&create.name)?;
         let function = self.function_of(create, &name)?;
         let overloads = self.catalog.functions.get(&name).cloned().unwrap_or_default();
@@ -52,7 +52,7 @@ impl Ddl<'_> {
         self.judge_function(create, &function)
     }
 
-    fn refuse_routine(&mut self, create: &CreateFunction) -> Result<()> {
+    fn refuse_routine(create: &CreateFunction) -> Result<()> {
         if create.procedure {
             return Err(refused("procedures are not supported on SQLite", "Write a function in language sql."));
         }
@@ -112,7 +112,7 @@ impl Ddl<'_> {
                 .into());
             }
             if let Some(value) = &param.default {
-                self.check_default(value)?;
+                Self::check_default(value)?;
                 self.translator().constant(value, &ty)?;
             }
             parameters.push(Parameter {
@@ -148,7 +148,7 @@ impl Ddl<'_> {
                 }
                 Returns::Columns { columns: typed, set: true }
             }
-            Some(Written::Type(ty)) if !outs.is_empty() => self.out_returns(outs, ty.setof),
+            Some(Written::Type(ty)) if !outs.is_empty() => Self::out_returns(outs, ty.setof),
             Some(Written::Type(ty)) => {
                 let relation = if ty.array_dims == 0 { self.find_relation(&ty.name) } else { None };
                 match relation {
@@ -163,12 +163,11 @@ impl Ddl<'_> {
             None if outs.is_empty() => {
                 return Err(SqlError::new("42P13", "function result type must be specified").into());
             }
-            None => self.out_returns(outs, false),
+            None => Self::out_returns(outs, false),
         })
     }
 
-    #[expect(clippy::unused_self, reason = "reads as the others do")]
-    fn out_returns(&self, mut outs: Vec<(Name, Type)>, set: bool) -> Returns {
+    fn out_returns(mut outs: Vec<(Name, Type)>, set: bool) -> Returns {
         if outs.len() == 1
             && let Some((_, ty)) = outs.pop()
         {
@@ -337,7 +336,10 @@ fn body_text(create: &CreateFunction) -> Result<String> {
             statements.iter().map(ToString::to_string).collect::<Vec<_>>().join(";\n")
         }
         Some(FunctionBody::Linked(..)) => {
-            return Err(refused("functions from a library cannot run on SQLite", "Write the function in language sql."));
+            return Err(refused(
+                "functions from a library cannot run on SQLite",
+                "Write the function in language sql.",
+            ));
         }
         None => return Err(SqlError::new("42P13", "no function body specified").into()),
     })

@@ -25,13 +25,12 @@ impl Ddl<'_> {
         if create.nulls_not_distinct {
             return Err(super::constraint::nulls_not_distinct_refused());
         }
-        let name = match &create.name {
-            Some(name) => name.clone(),
-            None => {
-                let mut columns = index_columns(create.elements.iter().map(|element| &element.expr));
-                columns.extend(create.include.iter().cloned());
-                taken.index(&relation.name.name, &columns)
-            }
+        let name = if let Some(name) = &create.name {
+            name.clone()
+        } else {
+            let mut columns = index_columns(create.elements.iter().map(|element| &element.expr));
+            columns.extend(create.include.iter().cloned());
+            taken.index(&relation.name.name, &columns)
         };
         self.free_name(&QName { schema: relation.name.schema.clone(), name: name.clone() })?;
         let method = create.method.clone().unwrap_or_else(|| Name::from("btree"));

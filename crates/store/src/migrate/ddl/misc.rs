@@ -49,7 +49,7 @@ impl Ddl<'_> {
             }
             Statement::Show(_) => {}
             Statement::Maintenance { command, .. } => {
-                self.notice(format!("{command} has no effect in a migration on SQLite."))
+                self.notice(format!("{command} has no effect in a migration on SQLite."));
             }
             Statement::Notify { .. } => self.notice("NOTIFY has no effect on SQLite."),
             Statement::Do(_) => {
@@ -257,8 +257,10 @@ impl Ddl<'_> {
                     self.new_name(&sql::ast::ObjectName { schema: Some(schema.clone()), name: name.name.clone() })?;
                 self.move_function(&name, index, to)
             }
-            (ObjectKind::Type, AlterObjectAction::RenameTo(_) | AlterObjectAction::SetSchema(_))
-            | (ObjectKind::Domain, AlterObjectAction::RenameTo(_) | AlterObjectAction::SetSchema(_)) => Err(refused(
+            (
+                ObjectKind::Type | ObjectKind::Domain,
+                AlterObjectAction::RenameTo(_) | AlterObjectAction::SetSchema(_),
+            ) => Err(refused(
                 format!("renaming type \"{}\" is not supported on SQLite", shown(name)),
                 "Create the new type and change the columns to it.",
             )),

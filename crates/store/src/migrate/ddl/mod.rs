@@ -14,6 +14,7 @@ mod alter;
 mod comment;
 mod constraint;
 mod drop;
+mod follow;
 mod function;
 mod index;
 mod misc;

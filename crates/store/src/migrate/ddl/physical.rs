@@ -132,16 +132,16 @@ pub(super) fn definition(
     }
     if rowid {
         let key = relation.primary_key.as_ref().map_or("", |key| &key.name);
-        out.push_str(&format!(" CONSTRAINT {} PRIMARY KEY", quote(key)));
+        out.extend([" CONSTRAINT ", &quote(key), " PRIMARY KEY"]);
         return Ok(out);
     }
     if column.not_null {
         out.push_str(" NOT NULL");
     }
     if let Some(generated) = generated {
-        out.push_str(&format!(" GENERATED ALWAYS AS ({generated}) STORED"));
+        out.extend([" GENERATED ALWAYS AS (", generated, ") STORED"]);
     } else if let Some(default) = default_sql(catalog, relation, column)? {
-        out.push_str(&format!(" DEFAULT ({default})"));
+        out.extend([" DEFAULT (", &default, ")"]);
     }
     Ok(out)
 }

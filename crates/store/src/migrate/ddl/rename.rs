@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sql::ast::{Expr, FromItem, ObjectName, Query, QueryBody, Select, SelectItem, TableAlias};
+use sql::ast::ObjectName;
 
-use super::physical::index_name;
+use super::follow::Following;
 use super::{Ddl, Step, column_mut, refused};
 use crate::catalog::{ExprText, Name, QName, QueryText, Relation, RelationKind, Sequence, View};
 use crate::error::{Result, SqlError};
-use crate::migrate::walk::{self, Visit};
 use crate::translate::{physical_name, quote};
 
 impl Ddl<'_> {
     pub(super) fn rename_relation(&mut self, relation: &Arc<Relation>, to: &Name) -> Result<()> {
-        self.rename_to(relation, QName { schema: relation.name.schema.clone(), name: to.clone() })
+        self.rename_to(relation, &QName { schema: relation.name.schema.clone(), name: to.clone() })
     }
 
     pub(super) fn move_relation(&mut self, relation: &Arc<Relation>, schema: &Name) -> Result<()> {
@@ -22,7 +21,7 @@ impl Ddl<'_> {
         if to == relation.name {
             return Ok(());
         }
-        self.rename_to(relation, to.clone())?;
+        self.rename_to(relation, &to)?;
         // Its own sequences move along.
         let owned: Vec<Arc<Sequence>> = self
             .catalog
@@ -32,13 +31,13 @@ impl Ddl<'_> {
             .cloned()
             .collect();
         for sequence in owned {
-            self.rename_sequence(&sequence, QName { schema: to.schema.clone(), name: sequence.name.name.clone() })?;
+            self.rename_sequence(&sequence, &QName { schema: to.schema.clone(), name: sequence.name.name.clone() })?;
         }
         Ok(())
     }
 
-    fn rename_to(&mut self, relation: &Arc<Relation>, to: QName) -> Result<()> {
-        self.free_name(&to)?;
+    fn rename_to(&mut self, relation: &Arc<Relation>, to: &QName) -> Result<()> {
+        self.free_name(to)?;
         let from = relation.name.clone();
         let views = self.dependent_views(&from)?;
         for (view, _) in views.iter().rev() {
@@ -55,7 +54,7 @@ impl Ddl<'_> {
                     self.run(format!("DROP INDEX {}", quote(name)));
                 }
             }
-            self.run(format!("ALTER TABLE {} RENAME TO {}", quote(&physical_name(&from)), quote(&physical_name(&to))));
+            self.run(format!("ALTER TABLE {} RENAME TO {}", quote(&physical_name(&from)), quote(&physical_name(to))));
         }
         let mut new = (**relation).clone();
         new.name = to.clone();
@@ -64,7 +63,7 @@ impl Ddl<'_> {
         }
         self.catalog.relations.remove(&from);
         self.catalog.relations.insert(to.clone(), Arc::new(new));
-        self.follow(&Following { from: &from, to: &to, column: None })?;
+        self.follow(&Following { from: &from, to, column: None })?;
         for other in self.catalog.relations.values_mut() {
             if other.foreign_keys.iter().any(|key| key.target == from) {
                 for key in Arc::make_mut(other).foreign_keys.iter_mut().filter(|key| key.target == from) {
@@ -79,7 +78,7 @@ impl Ddl<'_> {
                 *owner = to.clone();
             }
         }
-        let new = self.catalog.relations[&to].clone();
+        let new = self.catalog.relations[to].clone();
         if is_view {
             let sql = self.view_text(&new)?;
             self.run(sql);
@@ -100,7 +99,7 @@ impl Ddl<'_> {
         super::column(relation, from)?;
         let mut others = (**relation).clone();
         others.columns.retain(|column| column.name != *from);
-        self.free_column(&others, to)?;
+        Self::free_column(&others, to)?;
         let views = self.dependent_views(&relation.name)?;
         for (view, _) in views.iter().rev() {
             self.run(format!("DROP VIEW {}", quote(&physical_name(view))));
@@ -197,19 +196,15 @@ impl Ddl<'_> {
                 SqlError::new("42704", format!("constraint \"{from}\" for table \"{table}\" does not exist")).into()
             );
         }
-        self.free_physical_unless(&index_name(relation, to), &index_name(relation, from))?;
-        self.restructure(relation, new, Vec::new())
-    }
-
-    fn free_physical_unless(&self, to: &str, from: &str) -> Result<()> {
-        if to.eq_ignore_ascii_case(from) {
-            return Err(refused("a name that differs only in the case of its letters", "Choose another name."));
+        let keys = relation.primary_key.iter().chain(&relation.uniques);
+        if keys.into_iter().any(|key| key.name == *from) {
+            self.free_name(&QName { schema: relation.name.schema.clone(), name: to.clone() })?;
         }
-        Ok(())
+        self.restructure(relation, new, &[])
     }
 
-    pub(super) fn rename_sequence(&mut self, sequence: &Arc<Sequence>, to: QName) -> Result<()> {
-        self.free_name(&to)?;
+    pub(super) fn rename_sequence(&mut self, sequence: &Arc<Sequence>, to: &QName) -> Result<()> {
+        self.free_name(to)?;
         let from = sequence.name.clone();
         let users: Vec<Arc<Relation>> = self
             .catalog
@@ -230,7 +225,7 @@ impl Ddl<'_> {
             for column in new.columns.iter_mut().filter(|column| column.sequence.as_ref() == Some(&from)) {
                 column.sequence = Some(to.clone());
             }
-            self.restructure(&relation, new, Vec::new())?;
+            self.restructure(&relation, new, &[])?;
         }
         Ok(())
     }
@@ -248,7 +243,7 @@ impl Ddl<'_> {
             let mut each = |text: &mut ExprText| {
                 if let Some(tree) = text.tree() {
                     let mut tree = (**tree).clone();
-                    if following.expr(&mut tree, own, &relation, self.catalog) {
+                    if following.expr(&mut tree, own, self.catalog) {
                         *text = ExprText::new(tree.to_string());
                     }
                 }
@@ -327,274 +322,4 @@ fn rename_in(relation: &mut Relation, from: &Name, to: &Name) -> Result<()> {
         .map(|(role, privilege, column)| (role, privilege, if column == *from { to.clone() } else { column }))
         .collect::<BTreeSet<_>>();
     Ok(())
-}
-
-/// A rename on its way through trees: of a relation, or of one of its columns.
-struct Following<'n> {
-    from: &'n QName,
-    to: &'n QName,
-    column: Option<(&'n Name, &'n Name)>,
-}
-
-impl Following<'_> {
-    fn is(&self, name: &ObjectName) -> bool {
-        name.name == self.from.name && name.schema.as_deref().unwrap_or("public") == &*self.from.schema
-    }
-
-    /// An expression over a table's row, `own` when the table is the one renamed. True when something changed.
-    fn expr(&self, tree: &mut Expr, own: bool, relation: &Relation, catalog: &crate::catalog::Catalog) -> bool {
-        let before = tree.clone();
-        let mut rename = Rename { following: self, catalog, alias: own.then(|| self.from.name.clone()), open: own };
-        if own && self.column.is_none() {
-            // References through the table's old name.
-            struct Qualifier<'f>(&'f Name, &'f Name);
-            impl Visit for Qualifier<'_> {
-                fn expr(&mut self, expr: &mut Expr) {
-                    if let Expr::Column { parts } = expr
-                        && parts.len() == 2
-                        && parts[0] == *self.0
-                    {
-                        parts[0] = self.1.clone();
-                    }
-                }
-            }
-            walk::expr(tree, &mut Qualifier(&self.from.name, &self.to.name));
-        }
-        let _ = relation;
-        walk::expr(tree, &mut rename);
-        rename.tables(tree);
-        *tree != before
-    }
-
-    /// A query. True when something changed.
-    fn query(&self, tree: &mut Query, catalog: &crate::catalog::Catalog) -> bool {
-        let before = tree.clone();
-        let mut wrapped = Expr::Subquery(Box::new(tree.clone()));
-        let mut rename = Rename { following: self, catalog, alias: None, open: false };
-        walk::expr(&mut wrapped, &mut rename);
-        rename.tables(&mut wrapped);
-        if let Expr::Subquery(query) = wrapped {
-            *tree = *query;
-        }
-        *tree != before
-    }
-}
-
-/// Renames columns select by select, then tables.
-struct Rename<'f, 'n> {
-    following: &'f Following<'n>,
-    catalog: &'f crate::catalog::Catalog,
-    /// The name the table itself goes by in an expression over its row.
-    alias: Option<Name>,
-    open: bool,
-}
-
-impl Rename<'_, '_> {
-    /// Gives the relation its new name wherever it is a source. A source without an alias keeps its old name as one, so that what
-    /// refers to it need not change.
-    fn tables(&self, tree: &mut Expr) {
-        if self.following.column.is_some() {
-            return;
-        }
-        struct Sources<'f, 'n>(&'f Following<'n>);
-        impl Visit for Sources<'_, '_> {
-            fn expr(&mut self, expr: &mut Expr) {
-                for query in queries_of(expr) {
-                    each_select(query, &mut |select| {
-                        for item in &mut select.from {
-                            self.item(item);
-                        }
-                    });
-                }
-            }
-        }
-        impl Sources<'_, '_> {
-            fn item(&self, item: &mut FromItem) {
-                match item {
-                    FromItem::Table { name, alias, .. } if self.0.is(name) => {
-                        if alias.is_none() {
-                            *alias = Some(TableAlias { name: name.name.clone(), columns: Vec::new() });
-                        }
-                        let schema = &self.0.to.schema;
-                        *name = ObjectName {
-                            schema: (&**schema != "public").then(|| schema.clone()),
-                            name: self.0.to.name.clone(),
-                        };
-                    }
-                    FromItem::Join { left, right, .. } => {
-                        self.item(left);
-                        self.item(right);
-                    }
-                    FromItem::Query { query, .. } => each_select(query, &mut |select| {
-                        for item in &mut select.from {
-                            self.item(item);
-                        }
-                    }),
-                    FromItem::Table { .. } | FromItem::Function { .. } => {}
-                }
-            }
-        }
-        walk::expr(tree, &mut Sources(self.following));
-    }
-}
-
-impl Visit for Rename<'_, '_> {
-    fn expr(&mut self, expr: &mut Expr) {
-        let Some((from, to)) = self.following.column else { return };
-        // A reference to the row's own column, outside of every subquery that could mean another by it.
-        if self.open
-            && let Expr::Column { parts } = expr
-        {
-            match parts.as_mut_slice() {
-                [name] if name == from => *name = to.clone(),
-                [alias, name] if name == from && Some(&*alias) == self.alias.as_ref() => *name = to.clone(),
-                _ => {}
-            }
-        }
-        for query in queries_of(expr) {
-            let following = self.following;
-            let catalog = self.catalog;
-            each_select(query, &mut |select| rename_in_select(select, following, catalog, from, to));
-        }
-    }
-}
-
-/// The queries directly inside an expression.
-fn queries_of(expr: &mut Expr) -> Vec<&mut Query> {
-    match expr {
-        Expr::Exists(query) | Expr::Subquery(query) | Expr::ArrayQuery(query) | Expr::InQuery { query, .. } => {
-            vec![query]
-        }
-        Expr::Quantified { right: sql::ast::Quantity::Query(query), .. } => vec![query],
-        _ => Vec::new(),
-    }
-}
-
-/// Every select of a query's own body, its `with` queries and its derived tables; not of expressions.
-fn each_select(query: &mut Query, f: &mut dyn FnMut(&mut Select)) {
-    if let Some(with) = &mut query.with {
-        for cte in &mut with.ctes {
-            if let sql::ast::CteBody::Query(inner) = &mut cte.body {
-                each_select(inner, f);
-            }
-        }
-    }
-    each_body(&mut query.body, f);
-}
-
-fn each_body(body: &mut QueryBody, f: &mut dyn FnMut(&mut Select)) {
-    match body {
-        QueryBody::Select(select) => {
-            for item in &mut select.from {
-                each_item(item, f);
-            }
-            f(select);
-        }
-        QueryBody::SetOp { left, right, .. } => {
-            each_body(left, f);
-            each_body(right, f);
-        }
-        QueryBody::Nested(query) => each_select(query, f),
-        QueryBody::Values(_) => {}
-    }
-}
-
-fn each_item(item: &mut FromItem, f: &mut dyn FnMut(&mut Select)) {
-    match item {
-        FromItem::Query { query, .. } => each_select(query, f),
-        FromItem::Join { left, right, .. } => {
-            each_item(left, f);
-            each_item(right, f);
-        }
-        FromItem::Table { .. } | FromItem::Function { .. } => {}
-    }
-}
-
-/// Renames a column in one select that has its table among its sources; what the select calls it stays.
-fn rename_in_select(
-    select: &mut Select,
-    following: &Following<'_>,
-    catalog: &crate::catalog::Catalog,
-    from: &Name,
-    to: &Name,
-) {
-    let mut aliases = Vec::new();
-    let mut ambiguous = false;
-    for item in &select.from {
-        aliases_in(item, following, catalog, from, &mut aliases, &mut ambiguous);
-    }
-    if aliases.is_empty() {
-        return;
-    }
-    for item in &mut select.items {
-        if let SelectItem::Expr { expr: Expr::Column { parts }, alias } = item
-            && alias.is_none()
-            && parts.last() == Some(from)
-        {
-            *alias = Some(from.clone());
-        }
-    }
-    struct Columns<'s> {
-        aliases: &'s [Name],
-        bare: bool,
-        from: &'s Name,
-        to: &'s Name,
-    }
-    impl Visit for Columns<'_> {
-        fn expr(&mut self, expr: &mut Expr) {
-            if let Expr::Column { parts } = expr {
-                match parts.as_mut_slice() {
-                    [name] if self.bare && name == self.from => *name = self.to.clone(),
-                    [alias, name] | [_, alias, name] if name == self.from && self.aliases.contains(alias) => {
-                        *name = self.to.clone()
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-    let mut columns = Columns { aliases: &aliases, bare: !ambiguous, from, to };
-    let mut wrapped = Expr::Subquery(Box::new(Query::from_body(QueryBody::Select(Box::new(select.clone())))));
-    walk::expr(&mut wrapped, &mut columns);
-    if let Expr::Subquery(query) = wrapped
-        && let QueryBody::Select(changed) = query.body
-    {
-        *select = *changed;
-    }
-    // An alias that the loop above gave where nothing changed says nothing new.
-    for item in &mut select.items {
-        if let SelectItem::Expr { expr: Expr::Column { parts }, alias } = item
-            && alias.is_some()
-            && alias.as_ref() == parts.last()
-        {
-            *alias = None;
-        }
-    }
-}
-
-fn aliases_in(
-    item: &FromItem,
-    following: &Following<'_>,
-    catalog: &crate::catalog::Catalog,
-    from: &Name,
-    aliases: &mut Vec<Name>,
-    ambiguous: &mut bool,
-) {
-    match item {
-        FromItem::Table { name, alias, .. } => {
-            if following.is(name) {
-                aliases.push(alias.as_ref().map_or(&name.name, |alias| &alias.name).clone());
-            } else {
-                let schema = name.schema.as_deref().unwrap_or("public");
-                *ambiguous |=
-                    catalog.relation(schema, &name.name).is_none_or(|relation| relation.column(from).is_some());
-            }
-        }
-        FromItem::Join { left, right, .. } => {
-            aliases_in(left, following, catalog, from, aliases, ambiguous);
-            aliases_in(right, following, catalog, from, aliases, ambiguous);
-        }
-        // Its columns are not looked into: an unqualified name may be one of them.
-        FromItem::Query { .. } | FromItem::Function { .. } => *ambiguous = true,
-    }
 }

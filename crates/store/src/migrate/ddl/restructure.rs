@@ -27,7 +27,7 @@ fn waiting(table: &str) -> String {
 impl Ddl<'_> {
     /// Changes a table to a new form, in the catalog and in the file. `copies` names the columns whose values are computed; others are
     /// taken over by name, and new ones get their default.
-    pub(super) fn restructure(&mut self, old: &Arc<Relation>, new: Relation, copies: Copies) -> Result<()> {
+    pub(super) fn restructure(&mut self, old: &Arc<Relation>, new: Relation, copies: &[(Name, String)]) -> Result<()> {
         let before = self.physical(old)?;
         self.restructure_from(old, &before, new, copies)
     }
@@ -38,7 +38,7 @@ impl Ddl<'_> {
         old: &Arc<Relation>,
         before: &Physical,
         new: Relation,
-        copies: Copies,
+        copies: &[(Name, String)],
     ) -> Result<()> {
         let new = Arc::new(new);
         let after = self.physical(&new)?;
@@ -65,7 +65,7 @@ impl Ddl<'_> {
                 }
             }
         } else {
-            self.copy(before, &after, old, &new, &copies)?;
+            self.copy(before, &after, old, &new, copies)?;
         }
         self.catalog.relations.insert(new.name.clone(), new);
         Ok(())
@@ -191,7 +191,7 @@ impl Ddl<'_> {
         after: &Physical,
         old: &Relation,
         new: &Arc<Relation>,
-        copies: &Copies,
+        copies: &[(Name, String)],
     ) -> Result<()> {
         let table = physical_name(&new.name);
         let aside = waiting(&table);
@@ -203,13 +203,13 @@ impl Ddl<'_> {
         for cell in &before.layout {
             let mut text = format!("{} {}", quote(&cell.name), cell.ty);
             if let Some(collation) = &cell.collation {
-                text.push_str(&format!(" COLLATE {}", quote(collation)));
+                text.extend([" COLLATE ", &quote(collation)]);
             }
             if cell.rowid {
                 text.push_str(" PRIMARY KEY");
             }
             if let Some(generated) = &cell.generated {
-                text.push_str(&format!(" GENERATED ALWAYS AS ({generated}) STORED"));
+                text.extend([" GENERATED ALWAYS AS (", generated, ") STORED"]);
             }
             cells.push(text);
         }
@@ -252,8 +252,7 @@ impl Ddl<'_> {
 fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(literal) => !matches!(literal, Literal::Bits(_) | Literal::HexBits(_)),
-        Expr::Cast { expr, .. } => is_constant(expr),
-        Expr::Unary { expr, .. } => is_constant(expr),
+        Expr::Cast { expr, .. } | Expr::Unary { expr, .. } => is_constant(expr),
         _ => false,
     }
 }

@@ -42,7 +42,7 @@ impl Ddl<'_> {
                     }
                 }
                 RoleOption::Password(_) => {
-                    self.notice("Passwords of roles have no effect on SQLite: callers come with tokens.")
+                    self.notice("Passwords of roles have no effect on SQLite: callers come with tokens.");
                 }
                 RoleOption::ConnectionLimit(_) | RoleOption::ValidUntil(_) => {}
             }

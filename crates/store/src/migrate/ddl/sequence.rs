@@ -216,7 +216,8 @@ mod tests {
     #[test]
     fn options_have_postgresqls_defaults_and_limits() {
         use SequenceOption as O;
-        let cases: &[(&[O], &Type, Result<(i64, i64, i64), &str>)] = &[
+        type Case<'c> = (&'c [O], &'c Type, Result<(i64, i64, i64), &'c str>);
+        let cases: &[Case<'_>] = &[
             (&[], &Type::Int8, Ok((1, 1, i64::MAX))),
             (&[O::Start(5)], &Type::Int4, Ok((5, 1, i64::from(i32::MAX)))),
             (&[O::Increment(-1)], &Type::Int2, Ok((-1, i64::from(i16::MIN), -1))),

@@ -135,7 +135,7 @@ impl Ddl<'_> {
         def: &ColumnDef,
         wanted: &mut Vec<Wanted>,
     ) -> Result<()> {
-        self.free_column(relation, &def.name)?;
+        Self::free_column(relation, &def.name)?;
         let serial = match &*def.ty.name.name {
             "serial2" if def.ty.name.schema.is_none() => Some(Type::Int2),
             "serial4" if def.ty.name.schema.is_none() => Some(Type::Int4),
@@ -237,7 +237,7 @@ impl Ddl<'_> {
     }
 
     /// Refuses a column's name that the table has, or that SQLite cannot tell from one it has.
-    pub(super) fn free_column(&self, relation: &Relation, name: &Name) -> Result<()> {
+    pub(super) fn free_column(relation: &Relation, name: &Name) -> Result<()> {
         if relation.column(name).is_some() {
             return Err(SqlError::new(
                 "42701",
@@ -307,7 +307,7 @@ impl Ddl<'_> {
             }
         }
         for column in &other.columns {
-            self.free_column(relation, &column.name)?;
+            Self::free_column(relation, &column.name)?;
             let mut copy = column.clone();
             copy.identity = None;
             copy.sequence = None;
@@ -362,7 +362,7 @@ impl Ddl<'_> {
         let translated = self.translator().select(&create.query)?;
         for (index, column) in translated.columns.iter().enumerate() {
             let name = create.columns.get(index).unwrap_or(&column.name).clone();
-            self.free_column(relation, &name)?;
+            Self::free_column(relation, &name)?;
             let ty = if column.ty == Type::Unknown { Type::Text } else { column.ty.clone() };
             storable(&ty, &name)?;
             relation.columns.push(plain_column(name, ty));

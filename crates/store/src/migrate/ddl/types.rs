@@ -109,7 +109,8 @@ impl Ddl<'_> {
                     Some(EnumPlace::After(other)) => label(&changed, other)? + 1,
                 };
                 changed.labels.insert(at, value.clone());
-                self.change_enum(&name, changed, None)
+                self.change_enum(&name, changed, None);
+                Ok(())
             }
             AlterTypeAction::RenameValue { from, to } => {
                 judge_label(to)?;
@@ -118,7 +119,8 @@ impl Ddl<'_> {
                     return Err(SqlError::new("42710", format!("enum label \"{to}\" already exists")).into());
                 }
                 changed.labels[at].clone_from(to);
-                self.change_enum(&name, changed, Some((from, to)))
+                self.change_enum(&name, changed, Some((from, to)));
+                Ok(())
             }
             AlterTypeAction::Other(text) => Err(refused(
                 format!("alter type ... {text} is not supported on SQLite"),
@@ -129,7 +131,7 @@ impl Ddl<'_> {
 
     /// Puts an enum's new form wherever the old one is used. Indexes over it are made anew when the order of labels may have changed;
     /// stored labels follow a renamed one.
-    fn change_enum(&mut self, name: &QName, changed: EnumType, renamed: Option<(&str, &str)>) -> Result<()> {
+    fn change_enum(&mut self, name: &QName, changed: EnumType, renamed: Option<(&str, &str)>) {
         let changed = Arc::new(changed);
         let users: Vec<QName> = self.columns_of_enum(name).into_iter().map(|(relation, _)| relation).collect();
         replace_enum(self.catalog, name, &changed);
@@ -167,7 +169,6 @@ impl Ddl<'_> {
             }
             self.run(format!("REINDEX {table}"));
         }
-        Ok(())
     }
 
     /// The columns that have this enum for a type, in tables and views.
@@ -200,7 +201,7 @@ impl Ddl<'_> {
                 ColumnConstraintKind::NotNull => domain.not_null = true,
                 ColumnConstraintKind::Null => {}
                 ColumnConstraintKind::Default(value) => {
-                    self.check_default(value)?;
+                    Self::check_default(value)?;
                     domain.default = Some(self.expr_text(value));
                 }
                 ColumnConstraintKind::Check { expr, .. } => {
@@ -259,7 +260,7 @@ impl Ddl<'_> {
         match &alter.action {
             AlterDomainAction::Default(value) => {
                 if let Some(value) = value {
-                    self.check_default(value)?;
+                    Self::check_default(value)?;
                 }
                 domain.default = value.as_ref().map(|value| self.expr_text(value));
             }
@@ -300,11 +301,11 @@ impl Ddl<'_> {
             }
         }
         self.judge_domain(&domain)?;
-        self.change_domain(&old, domain)
+        self.change_domain(&old, &domain)
     }
 
     /// Puts a domain's new rules into the columns that have it.
-    fn change_domain(&mut self, old: &Domain, domain: Domain) -> Result<()> {
+    fn change_domain(&mut self, old: &Domain, domain: &Domain) -> Result<()> {
         let name = domain.name.clone();
         let users: Vec<Arc<Relation>> = self
             .catalog
@@ -328,7 +329,7 @@ impl Ddl<'_> {
                 // Whether the column itself was declared not null is not remembered apart: dropping the domain's keeps the column's.
                 column.not_null |= domain.not_null;
             }
-            self.restructure_from(relation, &before, changed, Vec::new())?;
+            self.restructure_from(relation, &before, changed, &[])?;
         }
         Ok(())
     }

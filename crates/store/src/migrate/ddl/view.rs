@@ -79,7 +79,7 @@ impl Ddl<'_> {
         let names = column_names(&translated.columns, &create.columns)?;
         let mut view = empty_relation(name.clone(), RelationKind::View);
         for (name, column) in names.iter().zip(&translated.columns) {
-            self.free_column(&view, name)?;
+            Self::free_column(&view, name)?;
             let ty = if column.ty == Type::Unknown { Type::Text } else { column.ty.clone() };
             view.columns.push(plain_column(name.clone(), ty));
         }
@@ -93,6 +93,11 @@ impl Ddl<'_> {
                 .map(|option| Name::from(if option == CheckOption::Local { "local" } else { "cascaded" })),
         };
         made.sources.resize(view.columns.len(), None);
+        // A column shown unchanged keeps its domain.
+        for (column, origin) in view.columns.iter_mut().zip(&made.sources) {
+            let base = origin.as_ref().and_then(|(table, name)| self.catalog.relations.get(table)?.column(name));
+            column.domain = base.and_then(|base| base.domain.clone());
+        }
         options(&mut made, &create.options)?;
         view.view = Some(made);
         match &existing {
@@ -244,7 +249,7 @@ fn options(view: &mut View, options: &[StorageOption]) -> Result<()> {
             ("security_invoker", Some(on)) => view.security_invoker = on,
             ("security_barrier", Some(on)) => view.security_barrier = on,
             ("check_option", _) => {
-                view.check_option = option.value.as_deref().map(|value| Name::from(value.to_ascii_lowercase()))
+                view.check_option = option.value.as_deref().map(|value| Name::from(value.to_ascii_lowercase()));
             }
             ("security_invoker" | "security_barrier", None) => {
                 let value = option.value.as_deref().unwrap_or_default();

@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::migrate::files::File;
 
 /// A table as the findings see it.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked for by name")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     /// Made by these files: it holds few rows and nobody uses it.
@@ -97,6 +98,7 @@ impl World {
     }
 
     /// The mark of the statement being read.
+    #[expect(clippy::unnecessary_wraps, reason = "a mark may be missing elsewhere")]
     pub(super) fn here(&self) -> Mark {
         Some(self.places.len())
     }

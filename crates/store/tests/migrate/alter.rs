@@ -1,8 +1,6 @@
 //! `alter table` and its like on rows that are there: what changes, what stays, what is refused.
 
-mod migrate_support;
-
-use migrate_support::House;
+use crate::support::House;
 
 /// (first file, second file, query, rows it must give).
 type Case = (&'static str, &'static str, &'static str, &'static [&'static str]);
@@ -136,8 +134,8 @@ const CASES: &[Case] = &[
 async fn changes_keep_what_they_should() {
     for (more, change, query, want) in CASES {
         let house = House::new();
-        let first = migrate_support::file("0001_base.sql", &format!("{BASE}\n{more}"));
-        let second = migrate_support::file("0002_change.sql", change);
+        let first = crate::support::file("0001_base.sql", &format!("{BASE}\n{more}"));
+        let second = crate::support::file("0002_change.sql", change);
         let folder = store::migrate::Folder { files: vec![first, second], ..Default::default() };
         if let Err(error) = house.run(&folder).await {
             panic!("{more} / {change}: {error}");
@@ -194,8 +192,8 @@ async fn changes_that_rows_or_dependants_forbid_are_refused() {
         let house = House::new();
         house.apply("0001_base.sql", &format!("{BASE}\n{more}")).await.unwrap();
         let before = house.rows("select type, name, sql from sqlite_schema order by name").await;
-        let first = migrate_support::file("0001_base.sql", &format!("{BASE}\n{more}"));
-        let second = migrate_support::file("0002_change.sql", change);
+        let first = crate::support::file("0001_base.sql", &format!("{BASE}\n{more}"));
+        let second = crate::support::file("0002_change.sql", change);
         let folder = store::migrate::Folder { files: vec![first, second], ..Default::default() };
         let error = match house.run(&folder).await {
             Err(store::migrate::MigrationError::Refused(refusal)) => refusal,

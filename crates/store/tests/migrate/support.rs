@@ -9,13 +9,13 @@ use store::sqlite::{Options, Place, SqliteEngine};
 use store::{Catalog, Error};
 
 /// A migration file.
-pub fn file(name: &str, text: &str) -> File {
+pub(crate) fn file(name: &str, text: &str) -> File {
     File::new(name, text).unwrap()
 }
 
 /// A failure that crosses the engine's door.
 #[derive(Debug)]
-pub struct Failed(pub MigrationError);
+pub(crate) struct Failed(pub(crate) MigrationError);
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
@@ -23,20 +23,25 @@ impl From<Error> for Failed {
     }
 }
 
-pub struct House {
+/// The database.
+pub(crate) struct House {
     engine: SqliteEngine,
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { engine: SqliteEngine::open(Place::Temporary, Options::default(), Arc::from([])).unwrap() }
     }
 
-    pub async fn run(&self, folder: &Folder) -> Result<Outcome, MigrationError> {
+    pub(crate) async fn run(&self, folder: &Folder) -> Result<Outcome, MigrationError> {
         self.run_with(folder.clone(), |folder| Migrator::new(folder)).await
     }
 
-    pub async fn run_with(&self, folder: Folder, make: fn(&Folder) -> Migrator<'_>) -> Result<Outcome, MigrationError> {
+    pub(crate) async fn run_with(
+        &self,
+        folder: Folder,
+        make: fn(&Folder) -> Migrator<'_>,
+    ) -> Result<Outcome, MigrationError> {
         let outcome = self
             .engine
             .exclusive(move |host| {
@@ -50,20 +55,22 @@ impl House {
         Ok(outcome)
     }
 
+    /// These files.
+    pub(crate) async fn run_files(&self, files: Vec<File>) -> Result<Outcome, MigrationError> {
+        self.run(&Folder { files, ..Folder::default() }).await
+    }
+
     /// One file of this text.
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub async fn apply(&self, name: &str, text: &str) -> Result<Outcome, MigrationError> {
+    pub(crate) async fn apply(&self, name: &str, text: &str) -> Result<Outcome, MigrationError> {
         let folder = Folder { files: vec![file(name, text)], ..Folder::default() };
         self.run(&folder).await
     }
-
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub async fn status(&self, folder: &Folder) -> Status {
+    pub(crate) async fn status(&self, folder: &Folder) -> Status {
         let folder = folder.clone();
         self.engine.exclusive(move |host| Migrator::new(&folder).status_sqlite(host)).await.unwrap()
     }
 
-    pub async fn number(&self, sql: &str) -> i64 {
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
         let sql = sql.to_owned();
         self.engine
             .exclusive(move |db| db.query_row(&sql, [], |row| row.get::<_, i64>(0)).map_err(|error| db.error(error)))
@@ -72,8 +79,7 @@ impl House {
     }
 
     /// Rows as text, columns joined with `|`, nulls as `-`.
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub async fn rows(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
         let sql = sql.to_owned();
         self.engine
             .exclusive(move |db| {
@@ -97,21 +103,16 @@ impl House {
             .await
             .unwrap()
     }
-
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub async fn batch(&self, sql: &str) {
+    pub(crate) async fn batch(&self, sql: &str) {
         let sql = sql.to_owned();
         self.engine.exclusive(move |db| db.execute_batch(&sql).map_err(|error| db.error(error))).await.unwrap();
     }
-
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub fn catalog(&self) -> Arc<Catalog> {
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.engine.catalog().unwrap()
     }
 
     /// The catalog as the file keeps it.
-    #[allow(dead_code, reason = "each test binary uses its own part")]
-    pub async fn kept(&self) -> Catalog {
+    pub(crate) async fn kept(&self) -> Catalog {
         self.engine.exclusive(|host| load_catalog(host)).await.unwrap()
     }
 }

@@ -1,10 +1,8 @@
 //! Migrations end to end on the embedded engine: folders, refusals, drift, order.
 
-mod migrate_support;
-
 use std::path::{Path, PathBuf};
 
-use migrate_support::{House, file};
+use crate::support::{House, file};
 use store::migrate::{Folder, Migrator, State, discover};
 
 fn root() -> PathBuf {
