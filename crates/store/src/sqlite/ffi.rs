@@ -5,7 +5,7 @@ use std::sync::Once;
 use rusqlite::ffi;
 
 /// Turns SQLite's memory statistics off, once, before the first connection of the process: they take a lock that all
-/// connections share, and cost grouped readers a quarter of their throughput on two cores.
+/// connections share, and cost grouped readers about a sixth of their throughput on two cores (LIMITS.md section 2).
 pub(super) fn without_memory_statistics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -13,9 +13,9 @@ use super::{Shared, Synchronous, functions, session};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 
-/// Virtual machine steps between two looks at the deadline: some ten microseconds.
+/// Virtual machine steps between two looks at the deadline. A guess at tens of microseconds, not tuned.
 const STEPS_BETWEEN_LOOKS: i32 = 2000;
-/// Bytes in a page. Measured equal to 8192 for point reads, and half as much to write for a small commit.
+/// Bytes in a page: SQLite's default. Other sizes were not measured here.
 const PAGE_BYTES: u32 = 4096;
 
 /// Bytes in one value, row or statement; beyond it 54000.

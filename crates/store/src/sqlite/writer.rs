@@ -1,6 +1,6 @@
 //! The writer: one thread, one connection, groups of functions that share one commit.
 //!
-//! A group takes what waits and never waits for more. Savepoints halve its speed, so it begins without: a function that fails
+//! A group takes what waits and never waits for more. Savepoints cost time (LIMITS.md section 1), so it begins without: a function that fails
 //! before it has changed anything leaves nothing to undo, and one that fails later makes the group roll back and run again, this
 //! time with a savepoint for each function, as do the groups after it for a while. A function that is to be rolled back anyway has
 //! a savepoint from the start. Answers go out after the commit. When the group as a whole fails (a participant's
