@@ -8,7 +8,7 @@ use store::SqlError;
 use store::catalog::{Catalog, Function, Name, PolicyCommand, Privilege, QName, Relation, RelationKind};
 use store::translate::{Access, Guard};
 
-use crate::rules::{Side, combined};
+use crate::rules::{Check, Side, checks, combined};
 
 /// What a role may do, by one version of the catalog.
 #[derive(Clone, Debug)]
@@ -62,6 +62,18 @@ impl RoleGuard {
             || (self.may_use(&relation.name.schema) && relation.grants.allows_any_column(&self.roles, privilege))
     }
 
+    /// May the role do this to every column, by a privilege on the whole relation.
+    pub fn may_whole(&self, relation: &Relation, privilege: Privilege) -> bool {
+        self.superuser
+            || self.roles.contains(&relation.owner)
+            || (self.may_use(&relation.name.schema) && relation.grants.allows(&self.roles, privilege))
+    }
+
+    /// May the role do this to every column.
+    pub fn may_all(&self, relation: &Relation, privilege: Privilege) -> bool {
+        relation.columns.iter().all(|column| self.may_column(relation, privilege, &column.name))
+    }
+
     /// May the role do this to one column.
     pub fn may_column(&self, relation: &Relation, privilege: Privilege, column: &str) -> bool {
         self.superuser
@@ -73,32 +85,33 @@ impl RoleGuard {
         if self.bound_by(relation) { combined(relation, &self.roles, command, side) } else { None }
     }
 
+    fn checks(&self, relation: &Relation, command: PolicyCommand, side: Side) -> Vec<Check> {
+        if self.bound_by(relation) { checks(relation, &self.roles, command, side) } else { Vec::new() }
+    }
+
     /// What a new row must meet. With `reads`, the statement returns or reads columns, and the row must also be visible.
-    pub fn insert_checks(&self, relation: &Relation, reads: bool) -> Vec<Arc<Expr>> {
-        let mut checks = Vec::new();
-        checks.extend(self.rows(relation, PolicyCommand::Insert, Side::Check));
+    pub fn insert_checks(&self, relation: &Relation, reads: bool) -> Vec<Check> {
+        let mut out = self.checks(relation, PolicyCommand::Insert, Side::Check);
         if reads {
-            checks.extend(self.rows(relation, PolicyCommand::Select, Side::Using));
+            out.extend(self.checks(relation, PolicyCommand::Select, Side::Using));
         }
-        checks
+        out
     }
 
     /// What a changed row must meet.
-    pub fn update_checks(&self, relation: &Relation, reads: bool) -> Vec<Arc<Expr>> {
-        let mut checks = Vec::new();
-        checks.extend(self.rows(relation, PolicyCommand::Update, Side::Check));
+    pub fn update_checks(&self, relation: &Relation, reads: bool) -> Vec<Check> {
+        let mut out = self.checks(relation, PolicyCommand::Update, Side::Check);
         if reads {
-            checks.extend(self.rows(relation, PolicyCommand::Select, Side::Using));
+            out.extend(self.checks(relation, PolicyCommand::Select, Side::Using));
         }
-        checks
+        out
     }
 
     /// What an existing row must meet so that `on conflict do update` may touch it; otherwise the whole statement is refused.
-    pub fn conflict_checks(&self, relation: &Relation) -> Vec<Arc<Expr>> {
-        let mut checks = Vec::new();
-        checks.extend(self.rows(relation, PolicyCommand::Update, Side::Using));
-        checks.extend(self.rows(relation, PolicyCommand::Select, Side::Using));
-        checks
+    pub fn conflict_checks(&self, relation: &Relation) -> Vec<Check> {
+        let mut out = self.checks(relation, PolicyCommand::Update, Side::Using);
+        out.extend(self.checks(relation, PolicyCommand::Select, Side::Using));
+        out
     }
 }
 

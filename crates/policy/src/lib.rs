@@ -25,3 +25,4 @@ mod guard;
 mod rules;
 
 pub use guard::RoleGuard;
+pub use rules::Check;

@@ -27,15 +27,19 @@ fn applicable<'r>(
     })
 }
 
-/// One condition out of all that apply: any permissive and every restrictive. `None` means every row passes.
-pub(crate) fn combined(
-    relation: &Relation,
-    roles: &BTreeSet<Name>,
-    command: PolicyCommand,
-    side: Side,
-) -> Option<Arc<Expr>> {
+/// A condition that rows must meet, and the restrictive policy that asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// The condition.
+    pub condition: Arc<Expr>,
+    /// The policy's name; permissive ones are joined and have none.
+    pub policy: Option<Name>,
+}
+
+/// What rows must meet, in the order PostgreSQL asks: the permissive policies joined, then each restrictive one. Empty: every row passes.
+pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: PolicyCommand, side: Side) -> Vec<Check> {
     let mut permissive: Option<Expr> = None;
-    let mut restrictive: Option<Expr> = None;
+    let mut restrictive = Vec::new();
     let mut open = false;
     for policy in applicable(relation, roles, command) {
         let condition = match side {
@@ -54,22 +58,27 @@ pub(crate) fn combined(
                 Some(before) => join(BinaryOp::Or, before, tree),
             });
         } else if tree != truth(true) {
-            restrictive = Some(match restrictive {
-                None => tree,
-                Some(before) => join(BinaryOp::And, before, tree),
-            });
+            restrictive.push(Check { condition: Arc::new(tree), policy: Some(policy.name.clone()) });
         }
     }
-    let permissive = match permissive {
-        None => return Some(Arc::new(truth(false))),
-        Some(_) if open => None,
-        some => some,
-    };
-    match (permissive, restrictive) {
-        (None, None) => None,
-        (Some(one), None) | (None, Some(one)) => Some(Arc::new(one)),
-        (Some(any), Some(all)) => Some(Arc::new(join(BinaryOp::And, any, all))),
+    let mut out = Vec::with_capacity(restrictive.len() + 1);
+    if !open || permissive.is_none() {
+        let condition = Arc::new(permissive.unwrap_or_else(|| truth(false)));
+        out.push(Check { condition, policy: None });
     }
+    out.extend(restrictive);
+    out
+}
+
+/// One condition out of all that apply: any permissive and every restrictive. `None` means every row passes.
+pub(crate) fn combined(
+    relation: &Relation,
+    roles: &BTreeSet<Name>,
+    command: PolicyCommand,
+    side: Side,
+) -> Option<Arc<Expr>> {
+    let conditions = checks(relation, roles, command, side).into_iter().map(|check| check.condition);
+    conditions.reduce(|left, right| Arc::new(join(BinaryOp::And, (*left).clone(), (*right).clone())))
 }
 
 fn truth(value: bool) -> Expr {

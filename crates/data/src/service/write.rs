@@ -49,6 +49,7 @@ impl Data {
         let writer = Writer {
             compiler: &compiler,
             guard: asked.guard,
+            catalog: &asked.derived.catalog,
             relation,
             plan: &plan,
             form: representation.then_some(form),

@@ -87,13 +87,21 @@ impl Translator<'_> {
     fn finish(&mut self, mut sql: String, relation: &Arc<Relation>, returning: &[SelectItem]) -> Result<Translated> {
         let mut columns = Vec::new();
         if !returning.is_empty() {
-            let (items, out) = self.returning(returning)?;
+            let (items, out) = self.bare(|this| this.returning(returning))?;
             sql.push_str(" RETURNING ");
             sql.push_str(&items);
             columns = out;
         }
         self.check_used(relation)?;
         Ok(Translated { sql, columns })
+    }
+
+    /// Runs `f` with the target's columns bare: in RETURNING SQLite knows no alias.
+    fn bare<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let alias = std::mem::take(&mut self.frame().sources[0].sql);
+        let result = f(self);
+        self.frame().sources[0].sql = alias;
+        result
     }
 
     fn check_used(&mut self, relation: &Arc<Relation>) -> Result<()> {
@@ -433,7 +441,7 @@ impl Translator<'_> {
         let mut columns = Vec::new();
         let mut items = String::new();
         if !returning.is_empty() {
-            (items, columns) = self.returning(returning)?;
+            (items, columns) = self.bare(|this| this.returning(returning))?;
         }
         // PostgreSQL asks the select policies too when the statement reads the table.
         let reads = !self.frame().sources[0].used.is_empty();

@@ -4,24 +4,28 @@
 //! statements, with the same steps PostgreSQL takes inside one: defaults, `with check` policies on the proposed row, conflicts, then
 //! the row.
 
-use std::collections::{BTreeSet, HashSet};
+mod explain;
+mod run;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{
     Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name,
     OnConflict, SelectItem, TableAlias, TableFunction, TypeName, Update,
 };
-use store::catalog::{Catalog, Column, Function, Privilege, QName, Relation};
+use store::catalog::{Catalog, Column, Function, Privilege, Relation};
 use store::translate::{Access, Guard, Translator};
-use store::{Connection, Engine, Event, Param, SqlError, Tx};
-use values::{Type, Value};
+use store::{Engine, Param, SqlError};
+use values::Type;
 
 use crate::compile::{Columns, Compiled, Compiler, Params, fields};
 use crate::failure::Failure;
 use crate::plan::{Level, Order};
 use crate::request::{ApiError, Cell, Missing, Payload, Resolution};
-use crate::rows::{Collector, Form, Rows};
+use crate::rows::{Form, Rows};
 use crate::tree;
+use explain::Explain;
 use policy::RoleGuard;
 
 /// What an insert does when a row is there already.
@@ -36,8 +40,12 @@ pub(crate) struct Upsert {
 /// A write, ready to run as a transaction function (any number of times).
 #[derive(Debug)]
 pub(crate) struct Write {
-    relation: QName,
+    relation: Arc<Relation>,
     steps: Steps,
+    /// Rows go away, and what refers to them perhaps with them.
+    removes: bool,
+    /// What completes a constraint's refusal on SQLite.
+    explain: Option<Explain>,
     /// How the returned rows are read, if any are wanted.
     returning: Option<Returning>,
     /// Refuse when more rows are touched.
@@ -63,21 +71,26 @@ enum Steps {
     /// One or more whole statements.
     Statements(Vec<(Arc<str>, Vec<Param>)>),
     /// An update whose new rows are looked at first.
-    Checked { look: (Arc<str>, Vec<Param>), checks: usize, change: (Arc<str>, Vec<Param>), table: String },
+    Checked { look: (Arc<str>, Vec<Param>), checks: Checks, change: (Arc<str>, Vec<Param>) },
     /// Rows one by one.
-    Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Vec<Shape>, table: String, merge: bool },
+    Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Vec<Shape>, merge: bool },
 }
+
+/// The names of the restrictive policies behind a statement's checks, in order; the joined permissive ones have none.
+type Checks = Vec<Option<Name>>;
 
 /// The statements for rows that give the same columns.
 #[derive(Debug)]
 struct Shape {
+    /// The columns its rows give.
+    given: Vec<Name>,
     /// Gives the row as it would be stored, and its checks.
-    propose: Option<(Arc<str>, Vec<Type>, usize)>,
+    propose: Option<(Arc<str>, Vec<Type>, Checks)>,
     insert: Arc<str>,
-    /// Looks for a row with the same key: text, parameter places of the key, number of checks.
-    find: Option<(Arc<str>, Vec<usize>, usize)>,
-    /// Would the update violate a policy: text and number of checks.
-    violates: Option<(Arc<str>, usize)>,
+    /// Looks for a row with the same key: text, parameter places of the key, checks.
+    find: Option<(Arc<str>, Vec<usize>, Checks)>,
+    /// Would the update violate a policy: text and checks.
+    violates: Option<(Arc<str>, Checks)>,
     update: Option<Arc<str>>,
     /// Parameters of the update: places of the row's own.
     key: Vec<usize>,
@@ -101,7 +114,9 @@ pub(crate) struct Writer<'a> {
     /// Statement compiler for the caller.
     pub compiler: &'a Compiler<'a>,
     /// The caller's guard (on PostgreSQL the server guards).
-    pub guard: &'a RoleGuard,
+    pub guard: &'a Arc<RoleGuard>,
+    /// The catalog, to be shared with the function that runs.
+    pub catalog: &'a Arc<Catalog>,
     /// The relation.
     pub relation: &'a Arc<Relation>,
     /// The plan of the representation.
@@ -196,8 +211,16 @@ impl Writer<'_> {
 
     fn finish(&self, steps: Steps, returning: Option<Returning>) -> Write {
         Write {
-            relation: self.relation.name.clone(),
+            relation: self.relation.clone(),
             steps,
+            explain: (self.compiler.engine == Engine::Sqlite).then(|| Explain {
+                catalog: self.catalog.clone(),
+                guard: self.guard.clone(),
+                look: None,
+                set: Vec::new(),
+                removes: false,
+            }),
+            removes: false,
             returning,
             max_affected: self.max_affected,
             singular: self.singular,
@@ -374,8 +397,7 @@ impl Writer<'_> {
         if rows.is_empty() {
             return Ok(self.finish(Steps::Nothing, returned));
         }
-        let table = self.relation.name.name.to_string();
-        Ok(self.finish(Steps::Rows { rows, shapes, table, merge }, returned))
+        Ok(self.finish(Steps::Rows { rows, shapes, merge }, returned))
     }
 
     fn shape(
@@ -386,7 +408,7 @@ impl Writer<'_> {
     ) -> Result<(Shape, Option<Returning>), Failure> {
         let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
-        let checks = self.guard.insert_checks(self.relation, self.reads() || upsert.is_some());
+        let (checks, names_of) = split(self.guard.insert_checks(self.relation, self.reads() || upsert.is_some()));
         let propose = if checks.is_empty() {
             None
         } else {
@@ -395,7 +417,7 @@ impl Writer<'_> {
                 .iter()
                 .map(|column| column.ty.clone())
                 .collect();
-            Some((Arc::from(proposed.sql), stored, checks.len()))
+            Some((Arc::from(proposed.sql), stored, names_of))
         };
         // A proposed row comes back whole, defaults filled in, and is inserted as it is.
         let stored: Vec<&Column> = self.relation.columns.iter().filter(|column| column.generated.is_none()).collect();
@@ -428,7 +450,7 @@ impl Writer<'_> {
         };
         self.check_insert(given)?;
         let proposed = Proposed(self.guard);
-        let guard: &dyn Guard = if propose.is_some() { &proposed } else { self.guard };
+        let guard: &dyn Guard = if propose.is_some() { &proposed } else { &**self.guard };
         let insert =
             Translator::new(self.compiler.catalog, guard, self.compiler.path, &params.types).insert(&insert)?;
         let returning = returning.map(|mut returning| {
@@ -436,7 +458,7 @@ impl Writer<'_> {
             returning
         });
         let mut shape =
-            Shape { propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
+            Shape { given: names, propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
         if let Some(upsert) = upsert.filter(|_| merge) {
             self.merge_shape(&mut shape, given, upsert)?;
         }
@@ -461,9 +483,9 @@ impl Writer<'_> {
             // A key that is not given cannot be there already.
             return Ok(());
         }
-        let checks = self.guard.conflict_checks(self.relation);
+        let (checks, names) = split(self.guard.conflict_checks(self.relation));
         let found = self.translator(&[]).existing(self.relation, &upsert.key, &checks)?;
-        shape.find = Some((Arc::from(found.sql), key.clone(), checks.len()));
+        shape.find = Some((Arc::from(found.sql), key.clone(), names));
         let mut params = Params::default();
         let alias = self.relation.name.name.clone();
         let values: Vec<Expr> = given.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
@@ -488,10 +510,10 @@ impl Writer<'_> {
             filter,
             returning: items,
         };
-        let checks = self.guard.update_checks(self.relation, true);
+        let (checks, names) = split(self.guard.update_checks(self.relation, true));
         if !checks.is_empty() {
             let look = self.translator(&params.types).update_violations(&update, &checks)?;
-            shape.violates = Some((Arc::from(look.sql), checks.len()));
+            shape.violates = Some((Arc::from(look.sql), names));
         }
         shape.update = Some(Arc::from(self.translator(&params.types).update(&update)?.sql));
         shape.key = key;
@@ -499,7 +521,7 @@ impl Writer<'_> {
     }
 
     fn translator<'t>(&'t self, types: &'t [Type]) -> Translator<'t> {
-        Translator::new(self.compiler.catalog, self.guard, self.compiler.path, types)
+        Translator::new(self.compiler.catalog, &**self.guard, self.compiler.path, types)
     }
 
     // ------------------------------------------------------------------------------------------------ update, delete
@@ -550,9 +572,9 @@ impl Writer<'_> {
             table: self.target(),
             only: false,
             alias: Some(alias),
-            set,
+            set: set.clone(),
             from,
-            filter,
+            filter: filter.clone(),
             returning: items,
         };
         match self.compiler.engine {
@@ -564,14 +586,15 @@ impl Writer<'_> {
                 let change = self.translator(&params.types).update(&update)?;
                 let returning = with_types(returning, &change);
                 let change = (Arc::from(change.sql), params.values.clone());
-                let checks = self.guard.update_checks(self.relation, reads);
+                let (checks, names) = split(self.guard.update_checks(self.relation, reads));
                 if checks.is_empty() {
-                    return Ok(self.finish(Steps::Statements(vec![change]), returning));
+                    let write = self.finish(Steps::Statements(vec![change]), returning);
+                    return Ok(self.explaining(write, filter, &params, set, false));
                 }
                 let look = self.translator(&params.types).update_violations(&update, &checks)?;
-                let table = self.relation.name.name.to_string();
-                let look = (Arc::from(look.sql), params.values);
-                Ok(self.finish(Steps::Checked { look, checks: checks.len(), change, table }, returning))
+                let look = (Arc::from(look.sql), params.values.clone());
+                let write = self.finish(Steps::Checked { look, checks: names, change }, returning);
+                Ok(self.explaining(write, filter, &params, set, false))
             }
         }
     }
@@ -588,7 +611,7 @@ impl Writer<'_> {
             only: false,
             alias: Some(alias),
             using: Vec::new(),
-            filter,
+            filter: filter.clone(),
             returning: items,
         };
         let (text, returning) = match self.compiler.engine {
@@ -599,7 +622,48 @@ impl Writer<'_> {
                 (Arc::from(change.sql), returning)
             }
         };
-        Ok(self.finish(Steps::Statements(vec![(text, params.values)]), returning))
+        let mut write = self.finish(Steps::Statements(vec![(text, params.values.clone())]), returning);
+        write.removes = true;
+        Ok(self.explaining(write, filter, &params, Vec::new(), true))
+    }
+
+    /// Adds what explains a broken constraint of an update or delete: the rows it was about, as far as the caller may read them.
+    fn explaining(
+        &self,
+        mut write: Write,
+        filter: Option<Expr>,
+        params: &Params,
+        set: Vec<Assignment>,
+        removes: bool,
+    ) -> Write {
+        let Some(explain) = &mut write.explain else { return write };
+        let alias = self.relation.name.name.clone();
+        let items = self.relation.columns.iter().map(|column| tree::item(tree::column(&alias, &column.name))).collect();
+        let query = tree::query(tree::select(items, vec![tree::table(&self.relation.name, &alias)], filter));
+        if let Ok(look) = self.translator(&params.types).select(&query) {
+            explain.look = Some((Arc::from(look.sql), params.values.clone()));
+        }
+        explain.removes = removes;
+        explain.set = set
+            .iter()
+            .filter_map(|assignment| {
+                let Assignment::Column { column, value: Expr::Param(number) } = assignment else { return None };
+                let place = self.relation.columns.iter().position(|known| known.name == *column)?;
+                let value = match params.values.get((*number as usize).checked_sub(1)?)? {
+                    Param::Value(_, value) => value.clone(),
+                    _ => values::Value::Null,
+                };
+                Some((place, value))
+            })
+            .collect();
+        write
+    }
+}
+
+impl Write {
+    /// Its rows take embeds with them, so these are read first.
+    fn returns_before(&self) -> bool {
+        self.removes && self.returning.as_ref().is_some_and(|returning| !returning.level.children.is_empty())
     }
 }
 
@@ -724,300 +788,7 @@ fn cell_param(cell: Cell<'_>, ty: &Type) -> Result<Param, Failure> {
     })
 }
 
-// ---------------------------------------------------------------------------------------------------- running
-
-impl Write {
-    /// How the returned rows are presented.
-    pub(crate) fn level(&self) -> Option<&Compiled> {
-        self.returning.as_ref().map(|returning| &returning.level)
-    }
-
-    /// Runs the write.
-    pub(crate) fn run(&self, tx: &mut Tx<'_>) -> Result<Written, Failure> {
-        let mut written = Written::default();
-        let mut collector = self.returning.as_ref().map(|returning| Taken::new(returning));
-        match &self.steps {
-            Steps::Nothing => {}
-            Steps::Statements(statements) => {
-                for (text, params) in statements {
-                    self.statement(tx.conn(), text, params, &mut collector, &mut written)?;
-                }
-            }
-            Steps::Checked { look, checks, change, table } => {
-                if let Some(failed) = first_violation(tx.conn(), &look.0, &look.1, *checks)? {
-                    let _ = failed;
-                    return Err(refused(table, "").into());
-                }
-                self.statement(tx.conn(), &change.0, &change.1, &mut collector, &mut written)?;
-            }
-            Steps::Rows { rows, shapes, table, merge } => {
-                self.rows(tx.conn(), rows, shapes, table, *merge, &mut collector, &mut written)?;
-            }
-        }
-        if let Some(max) = self.max_affected
-            && written.affected > max
-        {
-            return Err(ApiError::max_affected(written.affected).into());
-        }
-        if self.singular && written.affected != 1 {
-            return Err(ApiError::singular(written.affected).into());
-        }
-        if let Some(taken) = collector {
-            taken.finish(tx.conn(), &mut written)?;
-        }
-        if written.affected > 0 {
-            tx.emit(Event {
-                kind: "data.rows.written",
-                subject: self.relation.to_string(),
-                data: format!("{{\"rows\":{}}}", written.affected),
-            });
-        } else {
-            tx.quiet("no row was touched");
-        }
-        Ok(written)
-    }
-
-    fn statement(
-        &self,
-        conn: &mut dyn Connection,
-        text: &str,
-        params: &[Param],
-        taken: &mut Option<Taken<'_>>,
-        written: &mut Written,
-    ) -> Result<(), Failure> {
-        match taken {
-            None => {
-                let touched = conn.execute(text, params)?;
-                written.affected += touched;
-                written.inserted += touched;
-            }
-            Some(taken) => {
-                let mut fresh = 0;
-                written.affected += conn.query(text, params, &mut |row| taken.row(row, &mut fresh))?;
-                written.inserted += fresh;
-            }
-        }
-        Ok(())
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one step, taken apart for the borrow checker")]
-    fn rows(
-        &self,
-        conn: &mut dyn Connection,
-        rows: &[(usize, Vec<Param>)],
-        shapes: &[Shape],
-        table: &str,
-        merge: bool,
-        taken: &mut Option<Taken<'_>>,
-        written: &mut Written,
-    ) -> Result<(), Failure> {
-        // PostgreSQL judges every row of a statement by what was there before it: all proposals come first.
-        let mut proposed = Vec::with_capacity(rows.len());
-        for (shape, params) in rows {
-            let shape = &shapes[*shape];
-            proposed.push(match &shape.propose {
-                None => None,
-                Some((text, types, checks)) => Some(propose(conn, text, params, types, *checks, table)?),
-            });
-        }
-        let mut seen: HashSet<String> = HashSet::new();
-        for ((shape, params), proposed) in rows.iter().zip(proposed) {
-            let shape = &shapes[*shape];
-            if merge && let Some((text, key, checks)) = &shape.find {
-                let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
-                if !seen.insert(format!("{key:?}")) {
-                    return Err(store::Error::from(
-                        SqlError::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
-                            .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values."),
-                    )
-                    .into());
-                }
-                if self.merged(conn, shape, text, &key, *checks, params, table, taken, written)? {
-                    continue;
-                }
-            }
-            let params = proposed.as_deref().unwrap_or(params);
-            let before = written.affected;
-            self.statement(conn, &shape.insert, params, taken, written)?;
-            // On SQLite every row that an insert returns is new.
-            if taken.is_some() {
-                written.inserted += written.affected - before;
-            }
-        }
-        Ok(())
-    }
-
-    /// Updates the row that has the key, if there is one.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one step, taken apart for the borrow checker")]
-    fn merged(
-        &self,
-        conn: &mut dyn Connection,
-        shape: &Shape,
-        find: &str,
-        key: &[Param],
-        checks: usize,
-        params: &[Param],
-        table: &str,
-        taken: &mut Option<Taken<'_>>,
-        written: &mut Written,
-    ) -> Result<bool, Failure> {
-        let mut visible = true;
-        let found = conn.query(find, key, &mut |row| {
-            for check in 0..checks {
-                visible &= row.value(check, &Type::Bool)? == Value::Int(1);
-            }
-            Ok(())
-        })?;
-        if found == 0 {
-            return Ok(false);
-        }
-        if !visible {
-            return Err(refused(table, " (USING expression)").into());
-        }
-        if let Some((text, checks)) = &shape.violates
-            && first_violation(conn, text, params, *checks)?.is_some()
-        {
-            return Err(refused(table, "").into());
-        }
-        if let Some(update) = &shape.update {
-            let before = written.inserted;
-            self.statement(conn, update, params, taken, written)?;
-            written.inserted = before;
-        }
-        Ok(true)
-    }
-}
-
-/// The row as it would be stored, once its checks have passed.
-fn propose(
-    conn: &mut dyn Connection,
-    text: &str,
-    params: &[Param],
-    types: &[Type],
-    checks: usize,
-    table: &str,
-) -> Result<Vec<Param>, Failure> {
-    let mut row_values = Vec::with_capacity(types.len());
-    let mut passed = true;
-    conn.query(text, params, &mut |row| {
-        for (column, ty) in types.iter().enumerate() {
-            let value = row.value(column, ty)?;
-            row_values.push(if value.is_null() { Param::Null } else { Param::Value(ty.clone(), value) });
-        }
-        for check in types.len()..types.len() + checks {
-            passed &= row.value(check, &Type::Bool)? == Value::Int(1);
-        }
-        Ok(())
-    })?;
-    if passed { Ok(row_values) } else { Err(refused(table, "").into()) }
-}
-
-/// The place of the first check that some row fails.
-fn first_violation(
-    conn: &mut dyn Connection,
-    text: &str,
-    params: &[Param],
-    checks: usize,
-) -> Result<Option<usize>, Failure> {
-    let mut failed = None;
-    conn.query(text, params, &mut |row| {
-        for check in 0..checks {
-            if row.value(check, &Type::Bool)? != Value::Int(1) {
-                failed = failed.or(Some(check));
-            }
-        }
-        Ok(())
-    })?;
-    Ok(failed)
-}
-
-fn refused(table: &str, which: &str) -> store::Error {
-    SqlError::new("42501", format!("new row violates row-level security policy{which} for table \"{table}\"")).into()
-}
-
-/// Collects the rows that a write returns.
-struct Taken<'w> {
-    returning: &'w Returning,
-    collector: Collector<'w>,
-    key: Vec<Option<String>>,
-    sort: Vec<Vec<Value>>,
-}
-
-impl<'w> Taken<'w> {
-    fn new(returning: &'w Returning) -> Self {
-        Self {
-            returning,
-            collector: Collector::root(&returning.level, returning.form),
-            key: Vec::new(),
-            sort: Vec::new(),
-        }
-    }
-
-    fn row(&mut self, row: &dyn store::Row, fresh: &mut u64) -> store::Result<()> {
-        let level = &self.returning.level;
-        self.collector.row(row)?;
-        if !self.returning.key.is_empty() {
-            self.key.clear();
-            for column in self.returning.key.clone() {
-                let mut text = String::new();
-                row.write_text(column, &level.types[column], &mut text)?;
-                self.key.push((!row.is_null(column)).then_some(text));
-            }
-        }
-        if !level.sort.is_empty() {
-            let mut keys = Vec::with_capacity(level.sort.len());
-            for (column, _, _) in &level.sort {
-                keys.push(row.value(*column, &level.types[*column])?);
-            }
-            self.sort.push(keys);
-        }
-        if let Some(column) = self.returning.fresh {
-            *fresh += u64::from(row.value(column, &Type::Bool)? == Value::Int(1));
-        }
-        Ok(())
-    }
-
-    fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
-        let level = &self.returning.level;
-        let mut rows = self.collector.finish(conn)?;
-        if !level.sort.is_empty() {
-            let mut order: Vec<u32> = (0..u32::try_from(self.sort.len()).unwrap_or(u32::MAX)).collect();
-            order.sort_by(|a, b| compare_keys(&self.sort[*a as usize], &self.sort[*b as usize], level));
-            rows.reorder(&order);
-        }
-        written.rows = Some(rows);
-        written.key = self.key;
-        Ok(())
-    }
-}
-
-fn compare_keys(a: &[Value], b: &[Value], level: &Compiled) -> std::cmp::Ordering {
-    use std::cmp::Ordering;
-    for ((x, y), (column, descending, nulls_first)) in a.iter().zip(b).zip(&level.sort) {
-        let found = match (x.is_null(), y.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => {
-                if *nulls_first {
-                    Ordering::Less
-                } else {
-                    Ordering::Greater
-                }
-            }
-            (false, true) => {
-                if *nulls_first {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                }
-            }
-            (false, false) => {
-                let found = values::compare(&level.types[*column], x.as_ref(), y.as_ref());
-                if *descending { found.reverse() } else { found }
-            }
-        };
-        if found != Ordering::Equal {
-            return found;
-        }
-    }
-    Ordering::Equal
+/// Conditions and names of checks.
+fn split(checks: Vec<policy::Check>) -> (Vec<Arc<Expr>>, Checks) {
+    checks.into_iter().map(|check| (check.condition, check.policy)).unzip()
 }

@@ -1,0 +1,343 @@
+//! Running a compiled write as a transaction function.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use store::catalog::Name;
+use store::{Connection, Event, Param, SqlError, Tx};
+use values::{Type, Value};
+
+use super::explain::Tried;
+use super::{Returning, Shape, Steps, Write, Written};
+use crate::compile::Compiled;
+use crate::failure::Failure;
+use crate::request::ApiError;
+use crate::rows::Collector;
+
+impl Write {
+    /// How the returned rows are presented.
+    pub(crate) fn level(&self) -> Option<&Compiled> {
+        self.returning.as_ref().map(|returning| &returning.level)
+    }
+
+    /// Runs the write. May be run again: it has no effect but through `tx`.
+    pub(crate) fn run(&self, tx: &mut Tx<'_>) -> Result<Written, Failure> {
+        let written = Running {
+            write: self,
+            conn: tx.conn(),
+            taken: self.returning.as_ref().map(Taken::new),
+            written: Written::default(),
+        }
+        .run()?;
+        if written.affected > 0 {
+            tx.emit(Event {
+                kind: "data.rows.written",
+                subject: self.relation.name.to_string(),
+                data: format!("{{\"rows\":{}}}", written.affected),
+            });
+        } else {
+            tx.quiet("no row was touched");
+        }
+        Ok(written)
+    }
+
+    fn refused(&self, policy: Option<&Name>, using: bool) -> Failure {
+        let policy = policy.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        let using = if using { " (USING expression)" } else { "" };
+        let table = &self.relation.name.name;
+        let message = format!("new row violates row-level security policy{policy}{using} for table \"{table}\"");
+        store::Error::from(SqlError::new("42501", message)).into()
+    }
+}
+
+/// A write under way.
+struct Running<'w, 'c> {
+    write: &'w Write,
+    conn: &'c mut dyn Connection,
+    taken: Option<Taken<'w>>,
+    written: Written,
+}
+
+impl Running<'_, '_> {
+    fn run(mut self) -> Result<Written, Failure> {
+        let write = self.write;
+        match &write.steps {
+            Steps::Nothing => {}
+            Steps::Statements(statements) if write.returns_before() => {
+                for (text, params) in statements {
+                    self.returning_before(text, params)?;
+                }
+            }
+            Steps::Statements(statements) => {
+                for (text, params) in statements {
+                    self.statement(text, params, &Tried::Statement)?;
+                }
+            }
+            Steps::Checked { look, checks, change } => {
+                if let Some(failed) = self.first_failed(&look.0, &look.1, checks)? {
+                    return Err(write.refused(failed.as_ref(), false));
+                }
+                self.statement(&change.0, &change.1, &Tried::Statement)?;
+            }
+            Steps::Rows { rows, shapes, merge } => self.rows(rows, shapes, *merge)?,
+        }
+        if let Some(max) = write.max_affected
+            && self.written.affected > max
+        {
+            return Err(ApiError::max_affected(self.written.affected).into());
+        }
+        if write.singular && self.written.affected != 1 {
+            return Err(ApiError::singular(self.written.affected).into());
+        }
+        if let Some(taken) = self.taken {
+            taken.finish(self.conn, &mut self.written)?;
+        }
+        Ok(self.written)
+    }
+
+    fn statement(&mut self, text: &str, params: &[Param], tried: &Tried<'_>) -> Result<(), Failure> {
+        let mut fresh = 0;
+        let done = match &mut self.taken {
+            None => self.conn.execute(text, params),
+            Some(taken) => self.conn.query(text, params, &mut |row| taken.row(row, &mut fresh)),
+        };
+        match done {
+            Ok(touched) => {
+                self.written.affected += touched;
+                self.written.inserted += if self.taken.is_some() { fresh } else { touched };
+                Ok(())
+            }
+            Err(error) => Err(self.write.explained(self.conn, error, tried)),
+        }
+    }
+
+    /// A delete whose embeds may go with its rows: it is run once to learn the rows, undone to read what hangs on them, and run again.
+    fn returning_before(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
+        let Some(mut taken) = self.taken.take() else { return self.statement(text, params, &Tried::Statement) };
+        let mut failed = None;
+        let mut undone = false;
+        let result = self.conn.savepoint(&mut |conn| {
+            let mut fresh = 0;
+            match conn.query(text, params, &mut |row| taken.row(row, &mut fresh)) {
+                Ok(_) => undone = true,
+                Err(error) => failed = Some(error),
+            }
+            // Whatever came of it is undone.
+            Err(store::Error::Internal("undone on purpose".to_owned()))
+        });
+        if let Some(error) = failed {
+            return Err(self.write.explained(self.conn, error, &Tried::Statement));
+        }
+        if !undone {
+            result?;
+        }
+        taken.finish(self.conn, &mut self.written)?;
+        self.written.affected += self.conn.execute(text, params)?;
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
+        // PostgreSQL judges every row of a statement by what was there before it: all proposals come first.
+        let mut proposed = Vec::with_capacity(rows.len());
+        for (shape, params) in rows {
+            proposed.push(self.propose(&shapes[*shape], params)?);
+        }
+        let mut seen: HashSet<String> = HashSet::new();
+        for ((shape, params), proposed) in rows.iter().zip(proposed) {
+            let shape = &shapes[*shape];
+            if merge && let Some((text, key, checks)) = &shape.find {
+                let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
+                if !seen.insert(format!("{key:?}")) {
+                    return Err(twice());
+                }
+                if self.merged(shape, text, &key, checks, params)? {
+                    continue;
+                }
+            }
+            let before = self.written.affected;
+            let tried = Tried::Row { columns: if proposed.is_some() { None } else { Some(&shape.given) }, params };
+            let params = proposed.as_deref().unwrap_or(params);
+            let tried = match &proposed {
+                Some(whole) => Tried::Row { columns: None, params: whole },
+                None => tried,
+            };
+            self.statement(&shape.insert, params, &tried)?;
+            // On SQLite every row that an insert returns is new.
+            if self.taken.is_some() {
+                self.written.inserted += self.written.affected - before;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row as it would be stored, once its checks have passed; `None` when nothing has to be checked.
+    fn propose(&mut self, shape: &Shape, params: &[Param]) -> Result<Option<Vec<Param>>, Failure> {
+        let Some((text, types, checks)) = &shape.propose else { return Ok(None) };
+        let mut values = Vec::with_capacity(types.len());
+        let mut failed = None;
+        self.conn.query(text, params, &mut |row| {
+            for (column, ty) in types.iter().enumerate() {
+                let value = row.value(column, ty)?;
+                values.push(if value.is_null() { Param::Null } else { Param::Value(ty.clone(), value) });
+            }
+            for (place, policy) in checks.iter().enumerate() {
+                if failed.is_none() && row.value(types.len() + place, &Type::Bool)? != Value::Int(1) {
+                    failed = Some(policy.clone());
+                }
+            }
+            Ok(())
+        })?;
+        match failed {
+            None => Ok(Some(values)),
+            Some(policy) => Err(self.write.refused(policy.as_ref(), false)),
+        }
+    }
+
+    /// Updates the row that has the key, if there is one.
+    fn merged(
+        &mut self,
+        shape: &Shape,
+        find: &str,
+        key: &[Param],
+        checks: &[Option<Name>],
+        params: &[Param],
+    ) -> Result<bool, Failure> {
+        let mut failed = None;
+        let found = self.conn.query(find, key, &mut |row| {
+            for (place, policy) in checks.iter().enumerate() {
+                if failed.is_none() && row.value(place, &Type::Bool)? != Value::Int(1) {
+                    failed = Some(policy.clone());
+                }
+            }
+            Ok(())
+        })?;
+        if found == 0 {
+            return Ok(false);
+        }
+        if let Some(policy) = failed {
+            return Err(self.write.refused(policy.as_ref(), true));
+        }
+        if let Some((text, checks)) = &shape.violates
+            && let Some(policy) = self.first_failed(text, params, checks)?
+        {
+            return Err(self.write.refused(policy.as_ref(), false));
+        }
+        if let Some(update) = &shape.update {
+            let before = self.written.inserted;
+            self.statement(update, params, &Tried::Row { columns: Some(&shape.given), params })?;
+            self.written.inserted = before;
+        }
+        Ok(true)
+    }
+
+    /// The policy behind the first check that some row fails.
+    fn first_failed(
+        &mut self,
+        text: &str,
+        params: &[Param],
+        checks: &[Option<Name>],
+    ) -> Result<Option<Option<Name>>, Failure> {
+        let mut failed = None;
+        self.conn.query(text, params, &mut |row| {
+            for (place, policy) in checks.iter().enumerate() {
+                if failed.is_none() && row.value(place, &Type::Bool)? != Value::Int(1) {
+                    failed = Some(policy.clone());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(failed)
+    }
+}
+
+fn twice() -> Failure {
+    let hint = "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.";
+    let error = SqlError::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time").hint(hint);
+    store::Error::from(error).into()
+}
+
+/// Collects the rows that a write returns.
+struct Taken<'w> {
+    returning: &'w Returning,
+    collector: Collector<'w>,
+    key: Vec<Option<String>>,
+    sort: Vec<Vec<Value>>,
+}
+
+impl<'w> Taken<'w> {
+    fn new(returning: &'w Returning) -> Self {
+        Self {
+            returning,
+            collector: Collector::root(&returning.level, returning.form),
+            key: Vec::new(),
+            sort: Vec::new(),
+        }
+    }
+
+    fn row(&mut self, row: &dyn store::Row, fresh: &mut u64) -> store::Result<()> {
+        let level = &self.returning.level;
+        self.collector.row(row)?;
+        if !self.returning.key.is_empty() {
+            self.key.clear();
+            for column in self.returning.key.clone() {
+                let mut text = String::new();
+                row.write_text(column, &level.types[column], &mut text)?;
+                self.key.push((!row.is_null(column)).then_some(text));
+            }
+        }
+        if !level.sort.is_empty() {
+            let mut keys = Vec::with_capacity(level.sort.len());
+            for (column, _, _) in &level.sort {
+                keys.push(row.value(*column, &level.types[*column])?);
+            }
+            self.sort.push(keys);
+        }
+        if let Some(column) = self.returning.fresh {
+            *fresh += u64::from(row.value(column, &Type::Bool)? == Value::Int(1));
+        }
+        Ok(())
+    }
+
+    fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
+        let level = &self.returning.level;
+        let mut rows = self.collector.finish(conn)?;
+        if !level.sort.is_empty() {
+            let mut order: Vec<u32> = (0..u32::try_from(self.sort.len()).unwrap_or(u32::MAX)).collect();
+            order.sort_by(|a, b| compare_keys(&self.sort[*a as usize], &self.sort[*b as usize], level));
+            rows.reorder(&order);
+        }
+        written.rows = Some(rows);
+        written.key = self.key;
+        Ok(())
+    }
+}
+
+fn compare_keys(a: &[Value], b: &[Value], level: &Compiled) -> Ordering {
+    for ((x, y), (column, descending, nulls_first)) in a.iter().zip(b).zip(&level.sort) {
+        let found = match (x.is_null(), y.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => {
+                if *nulls_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+            (false, true) => {
+                if *nulls_first {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
+            (false, false) => {
+                let found = values::compare(&level.types[*column], x.as_ref(), y.as_ref());
+                if *descending { found.reverse() } else { found }
+            }
+        };
+        if found != Ordering::Equal {
+            return found;
+        }
+    }
+    Ordering::Equal
+}
