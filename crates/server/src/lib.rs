@@ -27,6 +27,7 @@ pub mod house;
 pub mod keys;
 mod measures;
 pub mod routes;
+pub mod study;
 mod workers;
 
 pub use config::{App, Settings};

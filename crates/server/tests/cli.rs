@@ -163,6 +163,75 @@ fn status_and_migrate_tell_scripts_where_the_database_stands() {
     assert!(out.contains("changed after being applied"), "{out}");
 }
 
+testkit::both! {
+    fn explain_shows_statements_and_advise_tries_indexes_without_keeping_them(engine) {
+        let (_folder, app) = app();
+        let rows: Vec<String> = (1..=3_000).map(|id| format!("({id}, 'label {id}', {})", id % 7)).collect();
+        let schema = format!(
+            "create table shelf (id integer primary key, name text);
+             insert into shelf (id, name) values (0, 'a'), (1, 'b'), (2, 'c'), (3, 'd'), (4, 'e'), (5, 'f'), (6, 'g');
+             create table book (id integer primary key, label text, shelf_id integer references shelf (id));
+             insert into book (id, label, shelf_id) values {};
+             grant select on shelf, book to anon;",
+            rows.join(", ")
+        );
+        fs::write(Path::new(&app).join("migrations/0002_books.sql"), schema).unwrap();
+        let database = (engine == testkit::Engine::Postgres).then(|| testkit::postgres::fresh_database(None));
+        let run = |arguments: &[&str]| {
+            let mut command = mainstay(arguments);
+            command.envs(database.as_ref().map(|database| ("MAINSTAY_STORE__URL", database.url())));
+            ended(command.output().unwrap())
+        };
+        let (code, out, error) = run(&["db", "migrate", &app]);
+        assert_eq!(code, 0, "{out}{error}");
+
+        let (code, out, error) = run(&["db", "explain", &app, "/book?id=eq.1&select=label,shelf(name)", "--json"]);
+        assert_eq!(code, 0, "{error}");
+        let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let names: Vec<&str> = all["levels"].as_array().unwrap().iter().map(|level| level["level"].as_str().unwrap()).collect();
+        assert_eq!(names, ["book", "book/shelf"]);
+        assert!(all["levels"][0]["sql"].as_str().unwrap().contains("book") && !all["levels"][0]["plan"][0].is_null());
+
+        for _ in 0..2 {
+            let (code, out, error) = run(&["db", "advise", &app, "/book?label=eq.label 7"]);
+            assert_eq!(code, 3, "{out}{error}");
+            assert!(out.contains("create index book_label_idx on book (label);"), "{out}");
+        }
+        let (code, out, _) = run(&["db", "advise", &app, "/book?id=eq.7", "--json"]);
+        let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, all["advice"].as_array().unwrap().len()), (0, 0));
+
+        for (request, code, holds) in [
+            ("/bok?id=eq.1", 1, "PGRST205"),
+            ("/book?nope=eq.1", 1, "nope"),
+            ("/book?id=1", 1, "PGRST100"),
+            ("/rpc/f", 2, "only requests for tables and views"),
+        ] {
+            let (found, _, error) = run(&["db", "explain", &app, request]);
+            assert_eq!(found, code, "{request} {error}");
+            assert!(error.contains(holds), "{request} {error}");
+        }
+    }
+}
+
+#[test]
+fn findings_of_the_linter_end_with_3_and_can_be_silenced() {
+    let (_folder, app) = app();
+    assert_eq!(run(&["db", "migrate", &app]).0, 0);
+    assert_eq!(run(&["db", "lint", &app]), (0, "Nothing found.\n".to_owned(), String::new()));
+    let second = Path::new(&app).join("migrations/0002_drop.sql");
+    fs::write(&second, "alter table todo drop column done;\n").unwrap();
+    let (code, out, _) = run(&["db", "lint", &app]);
+    assert_eq!(code, 3);
+    assert!(out.starts_with("0002_drop.sql:1: warning: "), "{out}");
+    let code_word = out.split(['[', ']']).nth(1).unwrap().to_owned();
+    let (_, out, _) = run(&["db", "lint", &app, "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found[0]["code"], code_word.as_str());
+    fs::write(&second, format!("-- mainstay: allow {code_word}\nalter table todo drop column done;\n")).unwrap();
+    assert_eq!(run(&["db", "lint", &app]).0, 0);
+}
+
 #[test]
 fn settings_are_shown_checked_and_wrong_ones_are_named() {
     let (_folder, app) = app();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use clap::Subcommand;
 use kernel::Micros;
 use store::Participants;
-use store::migrate::{State, Status, discover};
+use store::migrate::{State, Status, discover, lint};
 
-use super::{AppArgs, Ended, block_on, output};
+use super::{AppArgs, Ended, block_on, output, study};
 use crate::config::App;
 use crate::database::{Database, unwatched};
 use crate::failure::{EXIT_MIGRATIONS, EXIT_OK, Failure};
@@ -32,6 +32,24 @@ pub(super) enum Db {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Read the pending migrations with an operator's eyes; ends with 3 when there are warnings or errors
+    #[command(after_help = "Examples:\n  mainstay db lint shop\n  mainstay db lint shop --all --json\n\nA comment `-- mainstay: allow CODE` above a statement silences a finding there.")]
+    Lint {
+        #[command(flatten)]
+        app: AppArgs,
+        /// Look at applied migrations too
+        #[arg(long)]
+        all: bool,
+        /// Print one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the statements a request becomes, and the engine's plan for each
+    #[command(after_help = "Examples:\n  mainstay db explain examples/chinook '/track?album_id=eq.1&select=*,album(title)'\n  mainstay db explain shop '/invoice?limit=10' --role authenticated --claims '{\"role\":\"authenticated\",\"email\":\"a@b.c\"}'")]
+    Explain(study::Explain),
+    /// Find the full scans of a request, and try the indexes that would spare them
+    #[command(after_help = "Examples:\n  mainstay db advise examples/chinook '/track?composer=eq.AC/DC'\n  mainstay db advise shop '/invoice?order=date.desc' --role service_role --json\n\nIndexes are tried inside a transaction that is rolled back: nothing stays changed. Ends with 3 when one would help.")]
+    Advise(study::Advise),
 }
 
 impl Db {
@@ -45,12 +63,18 @@ impl Db {
                 let app = app.load(None)?;
                 block_on(migrate(&app, dry_run))
             }
+            Self::Lint { app, all, json } => {
+                let app = app.load(None)?;
+                block_on(lint(&app, all, json))
+            }
+            Self::Explain(command) => command.run(),
+            Self::Advise(command) => command.run(),
         }
     }
 }
 
 /// Opens the database for a command.
-async fn open(app: &App) -> Result<Database, Failure> {
+pub(super) async fn open(app: &App) -> Result<Database, Failure> {
     let database = Database::open(app, Participants::from([])).await?;
     database.prepare().await?;
     Ok(database)
@@ -92,6 +116,31 @@ fn print(status: &Status) {
         (false, 0) => {}
         (false, pending) => output::line(&format!("{pending} to apply: mainstay db migrate")),
     }
+}
+
+async fn lint(app: &App, all: bool, json: bool) -> Ended {
+    let folder = Arc::new(discover(&app.folder)?);
+    let database = open(app).await?;
+    let status = database.status(&folder).await?;
+    let pending = |version: i64| {
+        status.entries.iter().any(|entry| entry.version == version && matches!(entry.state, State::Pending | State::OutOfOrder))
+    };
+    let catalog = if all { None } else { Some(database.catalog().await?) };
+    let files = folder.files.iter().filter(|file| all || pending(file.version));
+    let findings = lint::lint(files, catalog.as_ref());
+    if json {
+        output::line(&serde_json::to_string(&findings).map_err(|error| Failure::Other(error.to_string()))?);
+    } else {
+        for found in &findings {
+            let severity = format!("{:?}", found.severity).to_lowercase();
+            output::line(&format!("{}:{}: {severity}: {} [{}]\n    {}", found.file, found.line, found.message, found.code, found.advice));
+        }
+        if findings.is_empty() {
+            output::line("Nothing found.");
+        }
+    }
+    let bad = findings.iter().any(|found| found.severity > lint::Severity::Info);
+    Ok(if bad { EXIT_MIGRATIONS } else { EXIT_OK })
 }
 
 async fn migrate(app: &App, dry_run: bool) -> Ended {

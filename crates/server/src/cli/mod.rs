@@ -8,6 +8,7 @@ mod new;
 mod output;
 mod serve;
 mod starters;
+mod study;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
