@@ -23,6 +23,10 @@ pub(crate) trait Visit {
     fn call(&mut self, call: &mut FunctionCall) {
         let _ = call;
     }
+    /// The name of a `with` query.
+    fn with_query(&mut self, name: &Name) {
+        let _ = name;
+    }
     /// A type.
     fn type_name(&mut self, ty: &mut TypeName) {
         let _ = ty;
@@ -191,6 +195,7 @@ impl Walk<'_> {
             self.ctes.extend(with.ctes.iter().map(|cte| cte.name.clone()));
         }
         for cte in &mut with.ctes {
+            self.visit.with_query(&cte.name);
             match &mut cte.body {
                 CteBody::Query(query) => self.query(query),
                 CteBody::Insert(insert) => self.insert(insert),

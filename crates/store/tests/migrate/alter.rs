@@ -74,6 +74,32 @@ const CASES: &[Case] = &[
         "select rowid, v from d order by id",
         &["3|x", "4|y"],
     ),
+    // Whatever refers to a renamed thing by name follows it.
+    (
+        "create table g (id int primary key, n int, constraint g_check check (g.n < 100)); create index g_i on g ((n + 1)) where n > 0;
+         alter table g enable row level security; create policy own on g using (g.n > 0 and exists (select 1 from p where p.id = g.id));
+         create policy other on c using (n in (select n from g) and p_id in (select g.n from g where g.n = c.n))",
+        "alter table g rename column n to m; alter table g rename to h; insert into h values (1, 5)",
+        "select id, m from h",
+        &["1|5"],
+    ),
+    (
+        "create view v as select c.id, p.name, c.n + 1 as more from c join p on p.id = c.p_id where n > 10 order by c.n",
+        "alter table c rename n to number; alter view v rename to w; alter view w rename column more to less; alter table p rename to q",
+        "select name, less from w",
+        &["one|21"],
+    ),
+    (
+        "create schema s; create view s.v as select id from p; create view w as select id from s.v",
+        "alter view s.v set schema public; alter table p set schema s",
+        "select count(*) from w",
+        &["2"],
+    ),
+    ("alter table c rename constraint c_p_id_fkey to other", "alter table c drop constraint other; delete from p", "select count(*) from c", &["3"]),
+    ("create sequence s; create table u (a int default nextval('s'))", "alter sequence s rename to z; insert into u default values; insert into u values (default)", "select a from u", &["1", "2"]),
+    ("create index gin_i on c using gin (note)", "drop index gin_i", "select count(*) from pragma_index_list('c')", &["0"]),
+    ("create table f (a real, b int); insert into f values ('NaN', 1), (2, 2)", "alter table f add c double precision default 1.5; alter table f drop column b", "select a, c from f", &["NaN|1.5", "2|1.5"]),
+    ("create table f (a real)", "alter table f alter a type int", "select strict from pragma_table_list('f')", &["1"]),
     (
         "create view v as select id, name from p; create view w as select name from v",
         "alter table p rename column name to title",
@@ -184,6 +210,13 @@ async fn changes_that_rows_or_dependants_forbid_are_refused() {
         ("", "alter table c add column n int", "42701"),
         ("", "alter table c rename column n to note", "42701"),
         ("", "alter table c drop column nothing", "42703"),
+        // A bare name that would mean another column afterwards.
+        (
+            "create table g (n int, k int); create policy q on g using (exists (select 1 from c where n = 5))",
+            "alter table g rename column n to m",
+            "0A000",
+        ),
+        ("create view v as with p as (select id from p) select id from p", "alter table p rename to parent", "0A000"),
         ("", "alter table nothing add column a int", "42P01"),
         ("", "truncate p", "0A000"),
         ("", "create view p as select 1 as a", "42P07"),

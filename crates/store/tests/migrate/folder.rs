@@ -146,3 +146,25 @@ async fn a_schema_changed_behind_our_back_is_drift() {
     house.batch("drop index by_hand").await;
     assert_eq!(house.run(&more).await.unwrap().applied.len(), 1);
 }
+
+#[tokio::test]
+async fn a_reopened_file_goes_on_where_it_was() {
+    let folder = std::env::temp_dir().join(format!("mainstay-migrate-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("reopened.db");
+    let first = file(
+        "0001_a.sql",
+        "create type mood as enum ('sad', 'ok'); create table t (id serial primary key, m mood); create index on t (m); insert into t (m) values ('ok')",
+    );
+    let second = file(
+        "0002_b.sql",
+        "alter type mood add value 'fine' before 'ok'; insert into t (m) values ('fine'); alter table t add column n int generated always as (id + 1) stored",
+    );
+    House::open(&path).await.run_files(vec![first.clone()]).await.unwrap();
+    let house = House::open(&path).await;
+    house.run_files(vec![first, second]).await.unwrap();
+    assert_eq!(house.rows("select id, m, n from t order by m").await, ["2|fine|3", "1|ok|2"]);
+    assert_eq!(house.rows("pragma integrity_check").await, ["ok"]);
+    drop(house);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

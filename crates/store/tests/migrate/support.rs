@@ -33,6 +33,14 @@ impl House {
         Self { engine: SqliteEngine::open(Place::Temporary, Options::default(), Arc::from([])).unwrap() }
     }
 
+    /// On a file that stays, with the catalog that it holds.
+    pub(crate) async fn open(path: &std::path::Path) -> Self {
+        let place = Place::File(path.to_owned());
+        let house = Self { engine: SqliteEngine::open(place, Options::default(), Arc::from([])).unwrap() };
+        house.engine.publish(Arc::new(house.kept().await));
+        house
+    }
+
     pub(crate) async fn run(&self, folder: &Folder) -> Result<Outcome, MigrationError> {
         self.run_with(folder.clone(), |folder| Migrator::new(folder)).await
     }

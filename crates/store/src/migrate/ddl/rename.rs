@@ -1,11 +1,11 @@
 //! Renaming and moving relations, columns and constraints: whatever refers to them follows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sql::ast::ObjectName;
 
-use super::follow::Following;
+use super::follow::{Following, Meaning, meanings};
 use super::{Ddl, Step, column_mut, refused};
 use crate::catalog::{ExprText, Name, QName, QueryText, Relation, RelationKind, Sequence, View};
 use crate::error::{Result, SqlError};
@@ -39,6 +39,7 @@ impl Ddl<'_> {
     fn rename_to(&mut self, relation: &Arc<Relation>, to: &QName) -> Result<()> {
         self.free_name(to)?;
         let from = relation.name.clone();
+        let before = meanings(self.catalog, None)?;
         let views = self.dependent_views(&from)?;
         for (view, _) in views.iter().rev() {
             self.run(format!("DROP VIEW {}", quote(&physical_name(view))));
@@ -63,7 +64,9 @@ impl Ddl<'_> {
         }
         self.catalog.relations.remove(&from);
         self.catalog.relations.insert(to.clone(), Arc::new(new));
-        self.follow(&Following { from: &from, to, column: None })?;
+        let following = Following { from: &from, to, column: None };
+        self.follow(&following)?;
+        self.unchanged(&before, &following)?;
         for other in self.catalog.relations.values_mut() {
             if other.foreign_keys.iter().any(|key| key.target == from) {
                 for key in Arc::make_mut(other).foreign_keys.iter_mut().filter(|key| key.target == from) {
@@ -100,6 +103,7 @@ impl Ddl<'_> {
         let mut others = (**relation).clone();
         others.columns.retain(|column| column.name != *from);
         Self::free_column(&others, to)?;
+        let before = meanings(self.catalog, None)?;
         let views = self.dependent_views(&relation.name)?;
         for (view, _) in views.iter().rev() {
             self.run(format!("DROP VIEW {}", quote(&physical_name(view))));
@@ -131,7 +135,9 @@ impl Ddl<'_> {
                 *column = to.clone();
             }
         }
-        self.follow(&Following { from: &name, to: &name, column: Some((from, to)) })?;
+        let following = Following { from: &name, to: &name, column: Some((from, to)) };
+        self.follow(&following)?;
+        self.unchanged(&before, &following)?;
         if is_view {
             let view = self.catalog.relations[&name].clone();
             let sql = self.view_text(&view)?;
@@ -147,25 +153,27 @@ impl Ddl<'_> {
             })?;
             self.run(sql);
         }
-        self.policies_hold(from)
+        Ok(())
     }
 
-    /// Translates every policy again, to refuse a rename that one of them could not follow.
-    fn policies_hold(&self, column: &str) -> Result<()> {
-        for relation in self.catalog.relations.values() {
-            for policy in &relation.policies {
-                for condition in policy.using.iter().chain(&policy.check) {
-                    let Some(tree) = condition.tree() else { continue };
-                    self.judge_condition(relation, tree).map_err(|error| {
-                        refused(
-                            format!(
-                                "policy \"{}\" on {} cannot follow the new name of column \"{column}\": {error}",
-                                policy.name, relation.name
-                            ),
-                            "Drop the policy, rename the column, and create the policy again.",
-                        )
-                    })?;
-                }
+    /// Refuses a rename that a view or policy could not follow with its meaning unchanged.
+    fn unchanged(&self, before: &BTreeMap<String, Meaning>, following: &Following<'_>) -> Result<()> {
+        let what = following
+            .column
+            .map_or_else(|| following.from.to_string(), |(from, _)| format!("{}.{from}", following.from));
+        let refuse = |who: &str, why: String| {
+            refused(
+                format!("{who} cannot follow the new name of {what}{why}"),
+                "Drop it, rename, and create it again with the new name.",
+            )
+        };
+        let after = match meanings(self.catalog, Some(following)) {
+            Ok(after) => after,
+            Err(error) => return Err(refuse("a view or policy", format!(": {error}"))),
+        };
+        for (who, before) in before {
+            if !after.get(who).is_some_and(|after| before.is(after, following)) {
+                return Err(refuse(who, String::new()));
             }
         }
         Ok(())

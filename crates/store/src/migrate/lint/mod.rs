@@ -148,7 +148,13 @@ pub fn lint<'f>(files: impl IntoIterator<Item = &'f File>, existing: Option<&Cat
     let mut findings = Vec::new();
     for file in files {
         let lines: Vec<&str> = file.text.lines().collect();
-        let pieces = sql::split(&file.text).unwrap_or_default();
+        let pieces = match sql::split(&file.text) {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                place(rules::Found::new("unreadable", error.message), file, error.line, &lines, &mut findings);
+                continue;
+            }
+        };
         for piece in pieces {
             let mut found = Vec::new();
             match sql::parse_statement(piece.node) {
@@ -235,6 +241,7 @@ mod tests {
             ),
             ("create table t (id int primary key); grant select on t to anon", &["no-row-security"]),
             ("creat table t", &["unreadable"]),
+            ("select 'open", &["unreadable"]),
         ] {
             assert_eq!(codes(text), want, "{text}");
         }
