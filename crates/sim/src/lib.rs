@@ -2,12 +2,13 @@
 //!
 //! # What
 //! [`matrix`] makes small apps with row security and requests to them, and compares the two engines, PostgreSQL being the oracle.
-//! Nothing of it ships.
+//! [`writer`] runs the embedded engine's writer under crashes, failures and panics. Nothing of it ships.
 //!
 //! # Invariants
 //! The same seed makes the same world. Every finding is printed with its seed.
 
 mod dice;
 pub mod matrix;
+pub mod writer;
 
 pub use dice::Dice;

@@ -77,7 +77,12 @@ fn seen(answer: &Answer, request: &Request) -> Seen {
         Ok(Value::Object(error)) if answer.status >= 400 => {
             let part = |name: &str| error.get(name).cloned().unwrap_or_default();
             note.push_str(&format!("{} {}", part("message"), part("hint")));
-            format!("code {} details {}", part("code"), part("details"))
+            if std::env::var_os("SIM_MATRIX_DETAILS").is_some() {
+                format!("code {} details {}", part("code"), part("details"))
+            } else {
+                note.push_str(&format!(" details {}", part("details")));
+                format!("code {}", part("code"))
+            }
         }
         Ok(mut value) => {
             arrange(&mut value, request.ordered);

@@ -8,7 +8,7 @@ use store::catalog::{Catalog, views};
 use store::migrate::{File, Folder, Migrator, files};
 use store::postgres::PostgresEngine;
 use store::sqlite::{Options, Place, SqliteEngine};
-use store::{Connection, Lane, Scope, Store};
+use store::{Lane, Scope, Store};
 use testkit::Engine;
 use testkit::postgres::{Cluster, Database, fresh_database};
 
