@@ -23,6 +23,7 @@ pub(crate) const LAWS: &[Law] = &[
     ("Files, environment, clock, randomness, tasks and sleeping have their places.", worlds::calls),
     ("Every Rust file is part of a crate.", modules::no_dead_files),
     ("Every error code is unique and carries its room's name.", codes::named),
+    ("Every error code has a page that says what happened and what to do.", codes::documented),
     ("A room's SQL names its own tables only.", tables::own),
     ("Only licences that are on the list.", licences::allowed),
 ];
@@ -63,6 +64,7 @@ mod tests {
         system_calls_have_their_places: worlds::calls,
         every_file_is_part_of_a_crate: modules::no_dead_files,
         error_codes_are_unique_and_carry_their_room: codes::named,
+        error_codes_have_pages: codes::documented,
         rooms_name_their_own_tables_only: tables::own,
         licences_are_on_the_list: licences::allowed,
     }
