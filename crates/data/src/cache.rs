@@ -48,6 +48,7 @@ pub(crate) struct Template {
     /// The statement that counts, if a count is wanted.
     count: Option<(Arc<str>, Vec<Param>)>,
     lane: Lane,
+    legacy: Vec<String>,
     slots: Vec<Slot>,
     count_slots: Vec<Slot>,
 }
@@ -72,6 +73,8 @@ pub(crate) struct Prepared {
     pub count: Option<(Arc<str>, Vec<Param>)>,
     /// Where it waits.
     pub lane: Lane,
+    /// Embeds that were addressed by their table's name although they have another.
+    pub legacy: Vec<String>,
 }
 
 /// A literal of a request.
@@ -215,14 +218,14 @@ impl Reads {
 
     /// Keeps what a marked request compiled to.
     pub(crate) fn put(&self, key: Vec<u8>, marked: Prepared) {
-        let Prepared { compiled, count, lane } = marked;
+        let Prepared { compiled, count, lane, legacy } = marked;
         let mut slots = Vec::new();
         find(&compiled, &mut Vec::new(), &mut slots);
         let mut count_slots = Vec::new();
         if let Some((_, params)) = &count {
             collect(params, &[], &mut count_slots);
         }
-        self.shapes.insert(key, Arc::new(Template { compiled, count, lane, slots, count_slots }));
+        self.shapes.insert(key, Arc::new(Template { compiled, count, lane, legacy, slots, count_slots }));
     }
 }
 
@@ -270,7 +273,7 @@ impl Template {
             }
             (sql, params)
         });
-        Prepared { compiled, count, lane: self.lane }
+        Prepared { compiled, count, lane: self.lane, legacy: self.legacy.clone() }
     }
 }
 

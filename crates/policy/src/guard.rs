@@ -63,15 +63,10 @@ impl RoleGuard {
     }
 
     /// May the role do this to every column, by a privilege on the whole relation.
-    pub fn may_whole(&self, relation: &Relation, privilege: Privilege) -> bool {
+    pub fn may_all(&self, relation: &Relation, privilege: Privilege) -> bool {
         self.superuser
             || self.roles.contains(&relation.owner)
             || (self.may_use(&relation.name.schema) && relation.grants.allows(&self.roles, privilege))
-    }
-
-    /// May the role do this to every column.
-    pub fn may_all(&self, relation: &Relation, privilege: Privilege) -> bool {
-        relation.columns.iter().all(|column| self.may_column(relation, privilege, &column.name))
     }
 
     /// May the role do this to one column.

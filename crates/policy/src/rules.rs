@@ -62,9 +62,12 @@ pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: Polic
         }
     }
     let mut out = Vec::with_capacity(restrictive.len() + 1);
-    if !open || permissive.is_none() {
-        let condition = Arc::new(permissive.unwrap_or_else(|| truth(false)));
-        out.push(Check { condition, policy: None });
+    let Some(permissive) = permissive else {
+        // Nothing passes, and restrictive policies are not even read: what they would refuse to be read is of no matter.
+        return vec![Check { condition: Arc::new(truth(false)), policy: None }];
+    };
+    if !open {
+        out.push(Check { condition: Arc::new(permissive), policy: None });
     }
     out.extend(restrictive);
     out

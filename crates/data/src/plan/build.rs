@@ -69,6 +69,7 @@ fn cap(level: &mut Level, max_rows: Option<u64>) {
 impl Builder<'_> {
     fn tree(&self, query: &Query, relation: &Arc<Relation>) -> Result<Level, ApiError> {
         let mut root = self.level(relation, &query.select)?;
+        root.legacy_names = legacy_names(&root, query);
         for At { path, node } in &query.filters {
             let level = locate(&mut root, path)?;
             let condition = condition_of(level, node);
@@ -99,6 +100,7 @@ impl Builder<'_> {
             order: Vec::new(),
             window: Window::ALL,
             grouped: false,
+            legacy_names: Vec::new(),
         };
         for item in items {
             match item {
@@ -249,6 +251,29 @@ fn plain(key: String, source: Source) -> Selected {
 fn push(level: &mut Level, selected: Selected) {
     level.fields.push(Field::Column(level.columns.len()));
     level.columns.push(selected);
+}
+
+/// Names in paths that are a table's, not an embed's own.
+fn legacy_names(root: &Level, query: &Query) -> Vec<String> {
+    let paths = query
+        .filters
+        .iter()
+        .map(|at| &at.path)
+        .chain(query.logic.iter().map(|at| &at.path))
+        .chain(query.order.iter().map(|at| &at.path))
+        .chain(query.windows.iter().map(|at| &at.path));
+    let mut out = Vec::new();
+    for path in paths {
+        let mut level = root;
+        for name in path {
+            let Some(child) = child_named(level, name).map(|at| &level.children[at]) else { break };
+            if child.name != *name && !out.contains(name) {
+                out.push(name.clone());
+            }
+            level = &child.level;
+        }
+    }
+    out
 }
 
 /// The level at the end of a path of embed names.

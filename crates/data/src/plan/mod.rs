@@ -33,6 +33,8 @@ pub struct Level {
     pub window: Window,
     /// Aggregates are among the columns: the others are grouped by.
     pub grouped: bool,
+    /// At the root: embeds that paths addressed by their table's name although they have an alias.
+    pub legacy_names: Vec<String>,
 }
 
 /// One place of the output.

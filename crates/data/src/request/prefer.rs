@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::model::{Count, Handling, Method, Missing, Preferences, Resolution, Return, Tx};
 
 /// Parses the values of all `Prefer` headers. The first occurrence of a preference counts, a value nobody knows makes
-/// the preference unknown, and `tx` is understood but dropped unless `allow_tx`.
+/// the preference unknown, and so is `tx` unless `allow_tx`.
 pub fn parse_prefer<'a>(headers: impl IntoIterator<Item = &'a str>, allow_tx: bool) -> Preferences {
     let mut found = Preferences::default();
     for written in headers.into_iter().flat_map(|header| header.split(',')).map(str::trim) {
@@ -23,7 +23,7 @@ pub fn parse_prefer<'a>(headers: impl IntoIterator<Item = &'a str>, allow_tx: bo
             "handling=lenient" => keep(&mut found.handling, Handling::Lenient),
             "tx=commit" if allow_tx => keep(&mut found.tx, Tx::Commit),
             "tx=rollback" if allow_tx => keep(&mut found.tx, Tx::Rollback),
-            "tx=commit" | "tx=rollback" | "" => {}
+            "" => {}
             other => {
                 if let Some(zone) = other.strip_prefix("timezone=") {
                     keep(&mut found.timezone, zone.to_owned());

@@ -17,14 +17,31 @@ use crate::request::{
 use crate::rows::Form;
 use crate::write::{Upsert, Write, Writer, Written};
 
+/// A write ready to run, and what its answer needs to know.
+struct Ready {
+    write: Arc<Write>,
+    media: MediaType,
+    /// The request may find rows that are there already.
+    upsertable: bool,
+}
+
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
+        let Ready { write, media, upsertable } = self.ready(&asked)?;
+        let job = write.clone();
+        let written = self.store.write(asked.scope, move |tx| job.run(tx)).await?;
+        Ok(present(asked.request, asked.relation, &write, &written, &media, upsertable))
+    }
+
+    /// Plans and compiles. Apart from the waiting, so that what compiling borrows is not held meanwhile and the request may move
+    /// between threads.
+    fn ready(&self, asked: &Asked<'_>) -> Result<Ready, Failure> {
         let request = asked.request;
         let relation = asked.relation;
         let preferences = &request.preferences;
         let returning = preferences.returning.unwrap_or(Return::Minimal);
         let mut plan =
-            plan_write(request, relation, catalog_of(&asked), &asked.derived.relationships, self.settings())?;
+            plan_write(request, relation, catalog_of(asked), &asked.derived.relationships, self.settings())?;
         preferences.check_strict()?;
         let media = self.media(request)?;
         if matches!(media, MediaType::Plan { .. }) {
@@ -33,7 +50,7 @@ impl Data {
         let form = if media == MediaType::Csv { Form::Csv } else { Form::Json };
         let compiler = Compiler {
             engine: self.store.engine(),
-            catalog: catalog_of(&asked),
+            catalog: catalog_of(asked),
             guard: &**asked.guard,
             path: asked.path,
             as_text: form == Form::Csv,
@@ -65,17 +82,14 @@ impl Data {
                 upsertable = upsert.is_some() || relation.primary_key.is_some() || request.query.on_conflict.is_some();
                 writer.insert(payload, preferences.missing.unwrap_or(Missing::Null), upsert.as_ref())?
             }
-            Method::Put => self.put(&writer, request, &asked)?,
+            Method::Put => self.put(&writer, request, asked)?,
             Method::Patch => writer.update(payload_of(request), preferences.missing.unwrap_or(Missing::Null))?,
             Method::Delete => writer.delete()?,
             Method::Get | Method::Head | Method::Options => {
                 return Err(ApiError::method(request.method.as_str()).into());
             }
         };
-        let write = Arc::new(write);
-        let job = write.clone();
-        let written = self.store.write(asked.scope.clone(), move |tx| job.run(tx)).await?;
-        Ok(present(request, relation, &write, &written, &media, upsertable))
+        Ok(Ready { write: Arc::new(write), media, upsertable })
     }
 
     fn put(&self, writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {

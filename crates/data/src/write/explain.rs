@@ -102,8 +102,21 @@ impl Explain {
 
     /// PostgreSQL shows no values of rows to those whom row security binds, nor of columns they may not read.
     fn withheld(&self, relation: &Relation, mut error: SqlError) -> SqlError {
-        let shown = !self.guard.bound_by(relation) && self.guard.may_all(relation, Privilege::Select);
-        if shown {
+        // Of a key only its columns have to be readable; of a whole row all.
+        let constraint = error.constraint.as_deref().unwrap_or_default();
+        let key = relation
+            .primary_key
+            .iter()
+            .chain(&relation.uniques)
+            .find(|key| *key.name == *constraint)
+            .map(|key| &key.columns)
+            .or_else(|| relation.foreign_keys.iter().find(|key| *key.name == *constraint).map(|key| &key.columns));
+        let readable = |name: &Name| self.guard.may_column(relation, Privilege::Select, name);
+        let readable = match key {
+            Some(columns) => columns.iter().all(readable),
+            None => relation.columns.iter().all(|column| readable(&column.name)),
+        };
+        if readable && !self.guard.bound_by(relation) {
             return error;
         }
         error.detail = match (error.code.as_str(), error.detail) {

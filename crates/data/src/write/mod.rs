@@ -14,7 +14,7 @@ use sql::ast::{
     Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name,
     OnConflict, SelectItem, TableAlias, TableFunction, TypeName, Update,
 };
-use store::catalog::{Catalog, Column, Function, Privilege, Relation};
+use store::catalog::{Catalog, Column, Function, Identity, Privilege, Relation};
 use store::translate::{Access, Guard, Translator};
 use store::{Engine, Param, SqlError};
 use values::Type;
@@ -237,6 +237,7 @@ impl Writer<'_> {
         upsert: Option<&Upsert>,
     ) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
+        self.judge_values(&columns)?;
         if let Some(upsert) = upsert {
             self.judge_key(upsert)?;
         }
@@ -244,6 +245,24 @@ impl Writer<'_> {
             Engine::Postgres => self.insert_postgres(payload, &columns, missing, upsert),
             Engine::Sqlite => self.insert_sqlite(payload, &columns, missing, upsert),
         }
+    }
+
+    /// Columns that take no value are refused before anybody's privileges are, as PostgreSQL does.
+    fn judge_values(&self, columns: &[&Column]) -> Result<(), Failure> {
+        if self.compiler.engine == Engine::Postgres || self.relation.is_view() {
+            return Ok(());
+        }
+        let always = |column: &&&Column| column.generated.is_some() || column.identity == Some(Identity::Always);
+        let Some(column) = columns.iter().find(always) else { return Ok(()) };
+        let error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name));
+        let error = if column.generated.is_some() {
+            error.detail(format!("Column \"{}\" is a generated column.", column.name))
+        } else {
+            error
+                .detail(format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name))
+                .hint("Use OVERRIDING SYSTEM VALUE to override.")
+        };
+        Err(store::Error::from(error).into())
     }
 
     /// An upsert's key must be one of the table's. PostgreSQL says so before it asks who may do what; SQLite would say it last or, when
@@ -428,7 +447,7 @@ impl Writer<'_> {
         let (items, returning) = self.returning(&alias, &mut params, merge)?;
         // Identity columns that the proposal has filled from their sequence may be given then.
         let overriding = (propose.is_some()
-            && !given.iter().any(|column| column.identity == Some(store::catalog::Identity::Always)))
+            && !given.iter().any(|column| column.identity == Some(Identity::Always)))
         .then_some(true);
         let on_conflict = match upsert {
             Some(upsert) if !merge => Some(self.conflict(upsert, given)),

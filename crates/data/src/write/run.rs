@@ -41,6 +41,10 @@ impl Write {
         Ok(written)
     }
 
+    fn refers_to_itself(&self) -> bool {
+        self.relation.foreign_keys.iter().any(|key| key.target == self.relation.name)
+    }
+
     fn refused(&self, policy: Option<&Name>, using: bool) -> Failure {
         let policy = policy.map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let using = if using { " (USING expression)" } else { "" };
@@ -78,6 +82,9 @@ impl Running<'_, '_> {
                     return Err(write.refused(failed.as_ref(), false));
                 }
                 self.statement(&change.0, &change.1, &Tried::Statement)?;
+            }
+            Steps::Rows { rows, shapes, merge } if rows.len() > 1 && write.refers_to_itself() => {
+                self.rows_together(rows, shapes, *merge)?;
             }
             Steps::Rows { rows, shapes, merge } => self.rows(rows, shapes, *merge)?,
         }
@@ -134,6 +141,28 @@ impl Running<'_, '_> {
         taken.finish(self.conn, &mut self.written)?;
         self.written.affected += self.conn.execute(text, params)?;
         Ok(())
+    }
+
+    /// Rows that may refer to each other in any order: references are judged when all are there, as at the end of one statement.
+    fn rows_together(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
+        let broken_before = self.conn.has_broken_references();
+        self.conn.execute("PRAGMA defer_foreign_keys = ON", &[])?;
+        let done = self.rows(rows, shapes, merge);
+        self.conn.execute("PRAGMA defer_foreign_keys = OFF", &[])?;
+        done?;
+        if broken_before || !self.conn.has_broken_references() {
+            return Ok(());
+        }
+        let mut failure = Failure::from(store::Error::sql("23503", "a foreign key constraint is violated"));
+        for (shape, params) in rows {
+            let error = store::Error::sql("23503", "a foreign key constraint is violated");
+            let tried = Tried::Row { columns: Some(&shapes[*shape].given), params };
+            failure = self.write.explained(self.conn, error, &tried);
+            if matches!(&failure, Failure::Store(store::Error::Sql(found)) if found.constraint.is_some()) {
+                break;
+            }
+        }
+        Err(failure)
     }
 
     fn rows(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {

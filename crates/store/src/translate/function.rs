@@ -122,8 +122,8 @@ impl Translator<'_> {
             let arg = self.settle(arg)?;
             texts.push(if index % 2 == 0 { arg.sql } else { self.builtin("to_jsonb", vec![arg])?.sql });
         }
-        let ty = if json { Type::Json } else { Type::Jsonb };
-        Ok(Typed::new(format!("pg_jsonb_object({})", texts.join(", ")), ty))
+        let (function, ty) = if json { ("pg_json_object", Type::Json) } else { ("pg_jsonb_object", Type::Jsonb) };
+        Ok(Typed::new(format!("{function}({})", texts.join(", ")), ty))
     }
 
     /// The user's function a call means, if any.
@@ -252,7 +252,7 @@ impl Translator<'_> {
         // PostgreSQL would call it until its stack is full: each call plans its body anew, so its judgement of policies that refer to
         // themselves ends at a call.
         if self.calling.contains(&function.name) {
-            return Err(SqlError::new("54001", "stack depth limit exceeded").into());
+            return self.refusing(function, SqlError::new("54001", "stack depth limit exceeded"));
         }
         let query = body_query(function)?;
         let (guard, caller) = (self.guard, self.caller);
@@ -263,6 +263,7 @@ impl Translator<'_> {
         let mut frame = Frame::barrier();
         frame.arguments = args;
         frame.function = Some(function.name.name.clone());
+        let outside = self.frames.len();
         self.frames.push(frame);
         self.depth += 1;
         let result = self.query(&query).map_err(|error| match error {
@@ -273,11 +274,15 @@ impl Translator<'_> {
             other => other,
         });
         self.depth -= 1;
-        self.frames.pop();
+        self.frames.truncate(outside);
         self.calling.pop();
         self.unfolding = unfolding;
         (self.guard, self.caller) = (guard, caller);
-        let (sql, columns) = result?;
+        let (sql, columns) = match result {
+            Ok(found) => found,
+            Err(crate::Error::Sql(error)) if matches!(&*error.code, "42501" | "54001") => return self.refusing(function, *error),
+            Err(other) => return Err(other),
+        };
         // A limit may be appended by the caller: a body that has its own is put into brackets.
         let sql = if query.limit.is_some() || query.offset.is_some() || !query.order_by.is_empty() || query.with.is_some() {
             format!("SELECT * FROM ({sql})")
@@ -285,6 +290,22 @@ impl Translator<'_> {
             sql
         };
         Ok((sql, columns))
+    }
+
+    /// A body that may not run. PostgreSQL judges a function's body when it is called, and it may never be: so it refuses when it runs.
+    fn refusing(&self, function: &Function, error: SqlError) -> Result<(String, Vec<OutColumn>)> {
+        let plain = |name: &Name, ty: &Type| OutColumn { name: name.clone(), ty: ty.clone(), source: None };
+        let columns: Vec<OutColumn> = match &function.returns {
+            Returns::Scalar { ty, .. } => vec![plain(&function.name.name, ty)],
+            Returns::Columns { columns, .. } => columns.iter().map(|(name, ty)| plain(name, ty)).collect(),
+            Returns::Relation { name, .. } => match self.catalog.relations.get(name) {
+                Some(relation) => relation.columns.iter().map(|column| plain(&column.name, &column.ty)).collect(),
+                None => return Err(error.into()),
+            },
+            Returns::Void | Returns::Record { .. } => return Err(error.into()),
+        };
+        let raise = format!("pg_raise({}, {})", super::text_sql(&error.code), super::text_sql(&error.message));
+        Ok((format!("SELECT {}", vec![raise; columns.len()].join(", ")), columns))
     }
 
     /// A user's function in `from`, as a source.
@@ -375,9 +396,9 @@ impl Translator<'_> {
                 let ty = if as_text { Type::Text } else if name.starts_with("jsonb") { Type::Jsonb } else { Type::Json };
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("value", ty));
-                let value = if as_text { "pg_jsonb_text" } else { "pg_jsonb_each" };
+                let value = if as_text { "pg_json_as_text(value)" } else { "value" };
                 let ordinal = if ordinality { ", key + 1 AS ordinality" } else { "" };
-                format!("(SELECT {value}(type, value) AS value{ordinal} FROM json_each({}))", document.sql)
+                format!("(SELECT {value} AS value{ordinal} FROM json_each(pg_json_parts({})))", document.sql)
             }
             ("jsonb_each" | "json_each" | "jsonb_each_text" | "json_each_text", 1) => {
                 let as_text = name.ends_with("_text");
@@ -385,8 +406,8 @@ impl Translator<'_> {
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("key", Type::Text));
                 columns.push(plain("value", ty));
-                let value = if as_text { "pg_jsonb_text" } else { "pg_jsonb_each" };
-                format!("(SELECT key, {value}(type, value) AS value FROM json_each({}))", document.sql)
+                let value = if as_text { "pg_json_as_text(value)" } else { "value" };
+                format!("(SELECT key, {value} AS value FROM json_each(pg_json_parts({})))", document.sql)
             }
             ("jsonb_object_keys" | "json_object_keys", 1) => {
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;

@@ -34,6 +34,11 @@ impl Translator<'_> {
             let Some(literal) = &value.literal else {
                 return Ok(Typed::new(value.sql, target.clone())); // null is of every type
             };
+            // An explicit cast cuts a string to its length; anything else refuses one that is too long.
+            if context == CastContext::Explicit && matches!(target, Type::Varchar(Some(_)) | Type::Bpchar(Some(_))) {
+                let whole = Typed::new(value.sql, Type::Text);
+                return Ok(Typed::new(cast_sql(&whole, target, true)?, target.clone()));
+            }
             return self.literal(literal, target);
         }
         let Some(needed) = Type::cast_context(&value.ty, target) else {
@@ -88,26 +93,26 @@ impl Translator<'_> {
     /// Coerces the arguments and writes the call.
     pub(super) fn call(&mut self, chosen: &Chosen, args: Vec<Typed>) -> Result<Typed> {
         let mut texts = Vec::with_capacity(args.len() + 1);
-        let mut first = None;
+        let mut types = Vec::with_capacity(args.len());
         for (arg, ty) in args.into_iter().zip(&chosen.args) {
             let arg = match ty {
                 Some(ty) => self.implicit(arg, ty)?,
                 None => self.settle(arg)?,
             };
-            if first.is_none() {
-                first = Some(arg.ty.clone());
-            }
+            types.push(arg.ty.pg_name());
             texts.push(arg.sql);
         }
         let sql = match chosen.builtin.call {
             Call::Function(name) => format!("{name}({})", texts.join(", ")),
             Call::Typed(name) => {
-                let ty = first.unwrap_or(Type::Text);
+                // A function of any number of arguments is told the types of all.
+                let named = if chosen.builtin.args.last() == Some(&"...") { types.len() } else { 1 };
+                let types = types.into_iter().take(named).collect::<Vec<_>>().join(",");
                 let mut out = format!("{name}({}", texts.join(", "));
                 if !texts.is_empty() {
                     out.push_str(", ");
                 }
-                out.push_str(&text_sql(&ty.pg_name()));
+                out.push_str(&text_sql(if types.is_empty() { "text" } else { &types }));
                 out.push(')');
                 out
             }
