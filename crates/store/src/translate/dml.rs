@@ -467,15 +467,12 @@ impl Translator<'_> {
 
     /// A policy's condition over a relation that SQLite knows by a (quoted) alias.
     fn policy_over(&mut self, relation: &Arc<Relation>, policy: &Expr, alias: &str) -> Result<String> {
-        if self.unfolding.contains(&relation.name) {
-            return Err(SqlError::new("42P17", format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name)).into());
-        }
-        self.unfolding.push(relation.name.clone());
         let source = Source::of_relation(relation, &relation.name.name, alias.to_owned());
         let public = [Name::from("public")];
-        let result = self.with_path(&public, |this| this.with_source(source, |this| this.boolean(policy)));
-        self.unfolding.pop();
-        Ok(result?.sql)
+        let value = self.unfolded(relation, policy, |this| {
+            this.with_path(&public, |this| this.with_source(source, |this| this.boolean(policy)))
+        })?;
+        Ok(value.sql)
     }
 
     /// Translates a delete.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{
-    Cte, CteBody, Distinct, Expr, FromItem, GroupItem, JoinCondition, JoinKind, Literal, ObjectName, OrderBy, Query, QueryBody, Select,
+    Cte, CteBody, Distinct, Expr, FromItem, GroupItem, JoinCondition, JoinKind, Literal, ObjectName, OrderBy, Quantity, Query, QueryBody, Select,
     SelectItem, SetOp, TableAlias, TableFunction,
 };
+use sql::visit::{self, Scope, Visitor};
 use values::{CastContext, Type};
 
 use super::compare::ordered;
@@ -643,16 +644,34 @@ impl Translator<'_> {
 
     /// A policy's condition over a relation, and the alias the relation must have for it.
     pub(super) fn row_condition(&mut self, relation: &Arc<Relation>, condition: &Expr) -> Result<(String, String)> {
-        if self.unfolding.contains(&relation.name) {
-            return Err(SqlError::new("42P17", format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name)).into());
-        }
-        self.unfolding.push(relation.name.clone());
         let inner = self.unique_alias(&relation.name.name);
         let source = Source::of_relation(relation, &relation.name.name, inner.clone());
         let public = [Name::from("public")];
-        let result = self.with_path(&public, |this| this.with_source(source, |this| this.boolean(condition)));
+        let value = self.unfolded(relation, condition, |this| {
+            this.with_path(&public, |this| this.with_source(source, |this| this.boolean(condition)))
+        })?;
+        Ok((inner, value.sql))
+    }
+
+    /// Unfolds a policy's condition, watching for circles as PostgreSQL does: only a condition with a subquery opens or closes one. So a
+    /// policy for inserts may count the rows that a plain policy for selects shows.
+    pub(super) fn unfolded<T>(
+        &mut self,
+        relation: &Relation,
+        condition: &Expr,
+        f: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if !has_query(condition) {
+            return f(self);
+        }
+        if self.unfolding.contains(&relation.name) {
+            let message = format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name);
+            return Err(SqlError::new("42P17", message).into());
+        }
+        self.unfolding.push(relation.name.clone());
+        let result = f(self);
         self.unfolding.pop();
-        Ok((inner, result?.sql))
+        result
     }
 
     /// Runs `f` with another search path. Bodies of views and policies were written under the migrations' path.
@@ -748,6 +767,22 @@ impl Translator<'_> {
         }
         Ok(if tests.is_empty() { String::new() } else { format!(" ON {}", tests.join(" AND ")) })
     }
+}
+
+/// Is there a query inside the expression.
+fn has_query(expr: &Expr) -> bool {
+    struct Look(bool);
+    impl Visitor for Look {
+        fn expr(&mut self, expr: &Expr, _: &Scope) {
+            self.0 |= matches!(
+                expr,
+                Expr::InQuery { .. } | Expr::Exists(_) | Expr::Subquery(_) | Expr::ArrayQuery(_) | Expr::Quantified { right: Quantity::Query(_), .. }
+            );
+        }
+    }
+    let mut look = Look(false);
+    visit::expr(expr, &mut look);
+    look.0
 }
 
 fn push_items(sql: &mut String, items: &[(Typed, OutColumn)], collate: bool) {
