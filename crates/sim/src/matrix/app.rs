@@ -59,6 +59,19 @@ pub struct Relation {
     pub table: bool,
 }
 
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// 0: of an id, 1: a count, 2: a set of ids.
+    pub form: usize,
+    /// Which relation it reads.
+    pub reads: usize,
+    /// It reads with its owner's rights.
+    pub free: bool,
+}
+
 /// Who sends requests.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -75,8 +88,8 @@ pub struct App {
     pub seed: u64,
     /// Tables first, then views.
     pub relations: Vec<Relation>,
-    /// Functions: name and form (0: of an id, 1: a count, 2: a set of ids).
-    pub functions: Vec<(String, usize)>,
+    /// Functions.
+    pub functions: Vec<Function>,
     /// Roles of its own; they are the whole server's on PostgreSQL, so their names are unique to this run.
     pub roles: Vec<String>,
     /// The migration, statement by statement.
@@ -257,7 +270,8 @@ impl App {
             _ => (format!("{name}() returns setof int"), format!("select s.id from {table} s where {inner}")),
         };
         let volatility = if dice.chance(80) { " stable" } else { "" };
-        let security = if dice.chance(50) { " security definer" } else { "" };
+        let free = dice.chance(50);
+        let security = if free { " security definer" } else { "" };
         self.say(format!("create function {head} language sql{volatility}{security} as $$ {body} $$"));
         if dice.chance(12) {
             self.say(format!("revoke execute on function {name} from public"));
@@ -265,7 +279,7 @@ impl App {
                 self.say(format!("grant execute on function {name} to authenticated"));
             }
         }
-        self.functions.push((name, form));
+        self.functions.push(Function { name, form, reads: place, free });
     }
 
     fn make_view(&mut self, dice: &Dice, number: usize, tables: usize) {

@@ -32,7 +32,11 @@ pub(super) fn condition(dice: &Dice, around: &Around<'_>, depth: usize) -> Strin
             }
             14..19 => return format!("not ({})", condition(dice, around, depth - 1)),
             19..45 if !around.readable.is_empty() => return subquery(dice, around, depth),
-            45..60 if around.functions && !around.app.functions.is_empty() => return function(dice, around),
+            45..60 if around.functions => {
+                if let Some(call) = function(dice, around) {
+                    return call;
+                }
+            }
             _ => {}
         }
     }
@@ -78,11 +82,17 @@ fn subquery(dice: &Dice, around: &Around<'_>, depth: usize) -> String {
     }
 }
 
-fn function(dice: &Dice, around: &Around<'_>) -> String {
-    let (name, form) = dice.pick(&around.app.functions);
-    match form {
+fn function(dice: &Dice, around: &Around<'_>) -> Option<String> {
+    // A function that reads what its caller protects runs in circles until some stack is full: nobody's answer to compare.
+    let usable: Vec<_> = around.app.functions.iter().filter(|function| function.free || function.reads < around.relation).collect();
+    if usable.is_empty() {
+        return None;
+    }
+    let function = dice.pick(&usable);
+    let name = &function.name;
+    Some(match function.form {
         0 => format!("{name}({}.id)", around.alias),
         1 => format!("{name}() < {}", 2 + dice.below(4)),
         _ => format!("{}.id in (select {name}())", around.alias),
-    }
+    })
 }

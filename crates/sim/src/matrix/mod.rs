@@ -14,7 +14,7 @@ mod condition;
 mod request;
 mod world;
 
-pub use app::{App, Caller, Column, Kind, Relation};
+pub use app::{App, Caller, Column, Function, Key, Kind, Relation};
 pub use compare::{Finding, Report, check};
 pub use request::Request;
 pub use world::World;
