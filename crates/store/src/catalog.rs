@@ -4,6 +4,7 @@
 //! because SQLite's own schema cannot say `numeric(10,2)`, who was granted what, or what a policy demands. Everything above the
 //! store (API, OpenAPI, row security, types) derives from this one model; there is no second one.
 
+pub(crate) mod updatable;
 pub mod views;
 
 use std::collections::{BTreeMap, BTreeSet};

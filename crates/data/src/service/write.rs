@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::catalog::{Key, Name};
+use store::catalog::{Key, Name, Relation};
 use values::Value;
 
 use super::read::body_of;
@@ -28,16 +28,18 @@ struct Ready {
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, media, upsertable } = self.ready(&asked)?;
+        let keyed = keyed(&asked);
         let job = write.clone();
         let written = self.store.write(asked.scope, move |tx| job.run(tx)).await?;
-        Ok(present(asked.request, asked.relation, &write, &written, &media, upsertable))
+        Ok(present(asked.request, keyed.as_ref().unwrap_or(asked.relation), &write, &written, &media, upsertable))
     }
 
     /// Plans and compiles. Apart from the waiting, so that what compiling borrows is not held meanwhile and the request may move
     /// between threads.
     fn ready(&self, asked: &Asked<'_>) -> Result<Ready, Failure> {
         let request = asked.request;
-        let relation = asked.relation;
+        let keyed = keyed(asked);
+        let relation = keyed.as_ref().unwrap_or(asked.relation);
         let preferences = &request.preferences;
         let returning = preferences.returning.unwrap_or(Return::Minimal);
         let mut plan =
@@ -94,7 +96,7 @@ impl Data {
 
     fn put(&self, writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
         let named = put_key(&request.query)?;
-        let key = asked.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
+        let key = writer.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
         let exact = key.columns.len() == named.len()
             && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
         if !exact {
@@ -111,6 +113,22 @@ impl Data {
         let missing = request.preferences.missing.unwrap_or(Missing::Null);
         writer.insert(payload, missing, Some(&upsert))
     }
+}
+
+/// A view that shows the whole key of its table is written by that key: the view with it.
+fn keyed(asked: &Asked<'_>) -> Option<Arc<Relation>> {
+    let relation = asked.relation;
+    if relation.view.is_none() || relation.primary_key.is_some() {
+        return None;
+    }
+    let columns = crate::relationships::view_key(&asked.derived.catalog, relation);
+    if columns.is_empty() {
+        return None;
+    }
+    let mut relation = Relation::clone(relation);
+    let name = relation.name.name.clone();
+    relation.primary_key = Some(Key { name, columns, nulls_not_distinct: false, index_only: false });
+    Some(Arc::new(relation))
 }
 
 /// Does the body give the key column the value that the URL gives it.
@@ -148,7 +166,7 @@ fn upsert_of(request: &ApiRequest, key: Option<&Key>) -> Option<Upsert> {
 
 fn present(
     request: &ApiRequest,
-    relation: &store::catalog::Relation,
+    relation: &Relation,
     write: &Write,
     written: &Written,
     media: &MediaType,

@@ -5,6 +5,7 @@
 //! the row.
 
 mod explain;
+mod merged;
 mod run;
 
 use std::collections::BTreeSet;
@@ -14,8 +15,8 @@ use sql::ast::{
     Assignment, ConflictAction, ConflictTarget, Delete, Expr, FromItem, IndexElement, Insert, InsertSource, Name,
     OnConflict, SelectItem, TableAlias, TableFunction, TypeName, Update,
 };
-use store::catalog::{Catalog, Column, Function, Identity, Privilege, Relation};
-use store::translate::{Access, Guard, Translator};
+use store::catalog::{Catalog, Column, Identity, Privilege, Relation};
+use store::translate::{Destination, Translator};
 use store::{Engine, Param, SqlError};
 use values::Type;
 
@@ -196,7 +197,11 @@ impl Writer<'_> {
         }
         let key = start..columns.items.len();
         let fresh = fresh.then(|| {
-            let mark = tree::equal(Expr::Column { parts: vec![Name::from("xmax")] }, tree::integer(0));
+            let mark = if self.relation.is_view() {
+                merged::is_new()
+            } else {
+                tree::equal(Expr::Column { parts: vec![Name::from("xmax")] }, tree::integer(0))
+            };
             columns.items.push(tree::item(mark));
             columns.types.push(Type::Bool);
             columns.items.len() - 1
@@ -209,9 +214,17 @@ impl Writer<'_> {
         Ok((columns.items, Some(Returning { level, form, key, fresh })))
     }
 
+    /// The table that changes: what a refusal speaks of. The relation itself, unless that is a view.
+    fn table(&self) -> Arc<Relation> {
+        if !self.relation.is_view() || self.compiler.engine == Engine::Postgres {
+            return self.relation.clone();
+        }
+        self.destination(Privilege::Delete).map_or_else(|_| self.relation.clone(), |to| to.table)
+    }
+
     fn finish(&self, steps: Steps, returning: Option<Returning>) -> Write {
         Write {
-            relation: self.relation.clone(),
+            relation: self.table(),
             steps,
             explain: (self.compiler.engine == Engine::Sqlite).then(|| Explain {
                 catalog: self.catalog.clone(),
@@ -283,6 +296,11 @@ impl Writer<'_> {
         Err(store::Error::sql("42P10", message).into())
     }
 
+    /// The table that the write changes, and whose row policies hold there (SQLite).
+    fn destination(&self, privilege: Privilege) -> Result<Destination, Failure> {
+        Ok(self.translator(&[]).destination(self.relation, privilege)?)
+    }
+
     /// The columns the payload gives; an unknown one is refused by name.
     fn payload_columns(&self, payload: &Payload) -> Result<Vec<&Column>, Failure> {
         payload
@@ -338,7 +356,7 @@ impl Writer<'_> {
                         value: tree::column(&Name::from("excluded"), &column.name),
                     })
                     .collect(),
-                filter: None,
+                filter: (self.relation.is_view() && self.compiler.engine == Engine::Postgres).then(merged::leave),
             },
         };
         OnConflict { target: Some(ConflictTarget::Index { elements, filter: None }), action }
@@ -427,7 +445,9 @@ impl Writer<'_> {
     ) -> Result<(Shape, Option<Returning>), Failure> {
         let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
-        let (checks, names_of) = split(self.guard.insert_checks(self.relation, self.reads() || upsert.is_some()));
+        let to = self.destination(Privilege::Insert)?;
+        let reads = self.reads() || upsert.is_some();
+        let (checks, names_of) = split(if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() });
         let propose = if checks.is_empty() {
             None
         } else {
@@ -439,7 +459,7 @@ impl Writer<'_> {
             Some((Arc::from(proposed.sql), stored, names_of))
         };
         // A proposed row comes back whole, defaults filled in, and is inserted as it is.
-        let stored: Vec<&Column> = self.relation.columns.iter().filter(|column| column.generated.is_none()).collect();
+        let stored: Vec<&Column> = to.table.columns.iter().filter(|column| column.generated.is_none()).collect();
         let inserted = if propose.is_some() { &stored[..] } else { given };
         let mut params = Params::default();
         let alias = self.relation.name.name.clone();
@@ -467,31 +487,27 @@ impl Writer<'_> {
             on_conflict,
             returning: items.clone(),
         };
-        self.check_insert(given)?;
-        let proposed = Proposed(self.guard);
-        let guard: &dyn Guard = if propose.is_some() { &proposed } else { &**self.guard };
+        let mut translator = self.translator(&params.types);
         let insert =
-            Translator::new(self.compiler.catalog, guard, self.compiler.path, &params.types).insert(&insert)?;
+            if propose.is_some() { translator.insert_proposed(&insert, &names)? } else { translator.insert(&insert)? };
         let returning = returning.map(|mut returning| {
             returning.level.types = insert.columns.iter().map(|column| column.ty.clone()).collect();
             returning
         });
+        let below = |column: &&Column| {
+            let place = self.relation.columns.iter().position(|known| known.name == column.name)?;
+            to.columns[place].clone()
+        };
+        let stored = given.iter().filter_map(below).collect();
         let mut shape =
-            Shape { given: names, propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
+            Shape { given: stored, propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
         if let Some(upsert) = upsert.filter(|_| merge) {
-            self.merge_shape(&mut shape, given, upsert)?;
+            self.merge_shape(&mut shape, given, upsert, &to)?;
         }
         Ok((shape, returning))
     }
 
-    /// The caller needs the insert privilege on the columns given, not on those the proposal filled in.
-    fn check_insert(&self, given: &[&Column]) -> Result<(), Failure> {
-        let columns: BTreeSet<Name> = given.iter().map(|column| column.name.clone()).collect();
-        let access = Access { privilege: Privilege::Insert, columns: &columns };
-        self.guard.check(self.relation, &access).map_err(|error| Failure::Store(error.into()))
-    }
-
-    fn merge_shape(&self, shape: &mut Shape, given: &[&Column], upsert: &Upsert) -> Result<(), Failure> {
+    fn merge_shape(&self, shape: &mut Shape, given: &[&Column], upsert: &Upsert, to: &Destination) -> Result<(), Failure> {
         let key: Vec<usize> = upsert
             .key
             .iter()
@@ -502,7 +518,7 @@ impl Writer<'_> {
             // A key that is not given cannot be there already.
             return Ok(());
         }
-        let (checks, names) = split(self.guard.conflict_checks(self.relation));
+        let (checks, names) = split(if to.binds_caller { self.guard.conflict_checks(&to.table) } else { Vec::new() });
         let found = self.translator(&[]).existing(self.relation, &upsert.key, &checks)?;
         shape.find = Some((Arc::from(found.sql), key.clone(), names));
         let mut params = Params::default();
@@ -529,7 +545,7 @@ impl Writer<'_> {
             filter,
             returning: items,
         };
-        let (checks, names) = split(self.guard.update_checks(self.relation, true));
+        let (checks, names) = split(if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() });
         if !checks.is_empty() {
             let look = self.translator(&params.types).update_violations(&update, &checks)?;
             shape.violates = Some((Arc::from(look.sql), names));
@@ -605,7 +621,8 @@ impl Writer<'_> {
                 let change = self.translator(&params.types).update(&update)?;
                 let returning = with_types(returning, &change);
                 let change = (Arc::from(change.sql), params.values.clone());
-                let (checks, names) = split(self.guard.update_checks(self.relation, reads));
+                let to = self.destination(Privilege::Update)?;
+                let (checks, names) = split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
                 if checks.is_empty() {
                     let write = self.finish(Steps::Statements(vec![change]), returning);
                     return Ok(self.explaining(write, filter, &params, set, false));
@@ -656,6 +673,9 @@ impl Writer<'_> {
         removes: bool,
     ) -> Write {
         let Some(explain) = &mut write.explain else { return write };
+        if self.relation.is_view() {
+            return write;
+        }
         let alias = self.relation.name.name.clone();
         let items = self.relation.columns.iter().map(|column| tree::item(tree::column(&alias, &column.name))).collect();
         let query = tree::query(tree::select(items, vec![tree::table(&self.relation.name, &alias)], filter));
@@ -683,29 +703,6 @@ impl Write {
     /// Its rows take embeds with them, so these are read first.
     fn returns_before(&self) -> bool {
         self.removes && self.returning.as_ref().is_some_and(|returning| !returning.level.children.is_empty())
-    }
-}
-
-/// The caller's guard for a row that was proposed before: its privileges were asked for by the columns really given.
-struct Proposed<'g>(&'g RoleGuard);
-
-impl Guard for Proposed<'_> {
-    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError> {
-        if access.privilege == Privilege::Insert { Ok(()) } else { self.0.check(relation, access) }
-    }
-    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
-        self.0.visible(catalog, relation)
-    }
-    fn touchable(
-        &self,
-        catalog: &Catalog,
-        relation: &Relation,
-        privilege: Privilege,
-    ) -> Result<Option<Arc<Expr>>, SqlError> {
-        self.0.touchable(catalog, relation, privilege)
-    }
-    fn execute(&self, function: &Function) -> Result<(), SqlError> {
-        self.0.execute(function)
     }
 }
 

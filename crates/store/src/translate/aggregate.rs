@@ -10,7 +10,7 @@ use crate::builtins::{BUILTINS, Kind};
 use crate::error::{Result, SqlError};
 
 /// Is this the name of an aggregate or window function.
-pub(super) fn is_aggregate(name: &str) -> bool {
+pub(crate) fn is_aggregate(name: &str) -> bool {
     matches!(name, "count" | "min" | "max")
         || BUILTINS.iter().any(|builtin| builtin.name == name && !matches!(builtin.kind, Kind::Scalar))
 }

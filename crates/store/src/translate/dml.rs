@@ -4,28 +4,49 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{
-    Assignment, ConflictAction, ConflictTarget, Delete, Expr, Insert, InsertSource, Literal, ObjectName, OnConflict, Query,
+    Assignment, ConflictAction, ConflictTarget, Delete, Expr, Insert, InsertSource, Literal, OnConflict, Query,
     QueryBody, SelectItem, Update,
 };
 use values::Type;
 
 use super::scope::{Frame, Source};
+use super::through::{Target, Verb};
 use super::{Access, OutColumn, Translated, Translator, Typed, physical_name, quote, text_sql, unsupported};
 use crate::catalog::{Column, Identity, Name, Privilege, Relation};
 use crate::error::{Result, SqlError};
 
-impl Translator<'_> {
+impl<'a> Translator<'a> {
     /// Translates an insert.
     pub fn insert(&mut self, insert: &Insert) -> Result<Translated> {
         if insert.with.is_some() {
             return Err(unsupported("INSERT inside WITH"));
         }
-        let relation = self.writable(&insert.table, "INSERT")?;
-        let columns = target_columns(&relation, &insert.columns)?;
-        self.check_write(&relation, Privilege::Insert, columns.iter().map(|column| column.name.clone()).collect())?;
-        let overriding = insert.overriding_system;
+        let relation = self.relation(&insert.table)?;
+        let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
+        let target = self.open(&relation, &quote(&alias), Verb::Insert)?;
+        let named = target_columns(&relation, &insert.columns)?;
+        let columns = named.iter().map(|column| target.column(&column.name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
+        let named = named.iter().map(|column| column.name.clone()).collect();
+        self.check_write(&relation, Privilege::Insert, &named)?;
+        target.check_below(Privilege::Insert, &named)?;
         self.frames.push(Frame::default());
-        let result = self.insert_in_frame(insert, &relation, &columns, overriding);
+        let result = self.insert_in_frame(insert, &target, &alias, &columns);
+        self.frames.pop();
+        result
+    }
+
+    /// Translates an insert of a row that [`Translator::propose`] has given: its columns are those of the table that changes, also where
+    /// the statement names a view. The privilege to insert is asked for by the columns really given, not by those the proposal filled in.
+    pub fn insert_proposed(&mut self, insert: &Insert, given: &[Name]) -> Result<Translated> {
+        let relation = self.relation(&insert.table)?;
+        let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
+        let target = self.open(&relation, &quote(&alias), Verb::Insert)?;
+        let columns = target_columns(&target.table, &insert.columns)?;
+        let given = given.iter().cloned().collect();
+        self.check_write(&relation, Privilege::Insert, &given)?;
+        target.check_below(Privilege::Insert, &given)?;
+        self.frames.push(Frame::default());
+        let result = self.insert_in_frame(insert, &target, &alias, &columns);
         self.frames.pop();
         result
     }
@@ -33,10 +54,12 @@ impl Translator<'_> {
     fn insert_in_frame(
         &mut self,
         insert: &Insert,
-        relation: &Arc<Relation>,
+        target: &Target<'a>,
+        alias: &Name,
         columns: &[&Column],
-        overriding: Option<bool>,
     ) -> Result<Translated> {
+        let relation = &target.table;
+        let overriding = insert.overriding_system;
         let rowid = relation.rowid_column();
         // What SQLite would fill in by itself must come from the sequence.
         let added: Vec<&Column> =
@@ -61,75 +84,79 @@ impl Translator<'_> {
             },
         };
         let physical = quote(&physical_name(&relation.name));
-        let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
-        let sql_alias = quote(&alias);
         let mut sql = format!("INSERT INTO {physical}");
-        if insert.alias.is_some() || physical != sql_alias {
+        if physical != target.alias {
             sql.push_str(" AS ");
-            sql.push_str(&sql_alias);
+            sql.push_str(&target.alias);
         }
         if source != "DEFAULT VALUES" {
             sql.push_str(&format!(" ({})", names.join(", ")));
         }
         sql.push(' ');
         sql.push_str(&source);
-        let mut target = Source::of_relation(relation, &alias, sql_alias);
-        target.schema = insert.alias.is_none().then(|| relation.name.schema.clone());
-        target.read = false;
-        self.frame().push(target);
+        let source = target.source(alias, insert.alias.is_none().then(|| target.named.name.schema.clone()));
+        self.frame().push(source);
         if let Some(conflict) = &insert.on_conflict {
-            sql.push_str(&self.on_conflict(relation, conflict)?);
+            sql.push_str(&self.on_conflict(target, conflict)?);
         }
-        self.finish(sql, relation, &insert.returning)
+        self.finish(sql, target, Verb::Insert, &insert.returning)
     }
 
     /// Adds the returning clause and asks the guard about what it and the conditions read.
-    fn finish(&mut self, mut sql: String, relation: &Arc<Relation>, returning: &[SelectItem]) -> Result<Translated> {
-        let mut columns = Vec::new();
-        if !returning.is_empty() {
-            let (items, out) = self.bare(|this| this.returning(returning))?;
+    fn finish(&mut self, mut sql: String, target: &Target<'a>, verb: Verb, returning: &[SelectItem]) -> Result<Translated> {
+        let (items, columns) = self.bare(target, verb, returning)?;
+        if !items.is_empty() {
             sql.push_str(" RETURNING ");
             sql.push_str(&items);
-            columns = out;
         }
-        self.check_used(relation)?;
+        self.check_used(target)?;
         Ok(Translated { sql, columns })
     }
 
-    /// Runs `f` with the target's columns bare: in RETURNING SQLite knows no alias.
-    fn bare<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let alias = std::mem::take(&mut self.frame().sources[0].sql);
-        let result = f(self);
-        self.frame().sources[0].sql = alias;
-        result
+    /// The items of a returning clause, where SQLite knows no alias: a table's columns stand bare, and what a view computes is over the
+    /// table by its own name.
+    fn bare(&mut self, target: &Target<'a>, verb: Verb, items: &[SelectItem]) -> Result<(String, Vec<OutColumn>)> {
+        if !target.is_view() {
+            if items.is_empty() {
+                return Ok((String::new(), Vec::new()));
+            }
+            let alias = std::mem::take(&mut self.frame().sources[0].sql);
+            let result = self.returning(items);
+            self.frame().sources[0].sql = alias;
+            return result;
+        }
+        let returned = self.returned(target, verb)?;
+        if items.is_empty() {
+            return Ok((if verb == Verb::Delete { String::new() } else { returned.judged(String::new()) }, Vec::new()));
+        }
+        let shown = self.frame().sources[0].clone();
+        let source = returned.source(&shown.alias, shown.schema.clone());
+        self.frame().sources[0] = Source { used: shown.used.clone(), ..source };
+        let result = self.returning(items);
+        let used = std::mem::take(&mut self.frame().sources[0].used);
+        self.frame().sources[0] = Source { used, ..shown };
+        let (items, columns) = result?;
+        Ok((if verb == Verb::Delete { items } else { returned.judged(items) }, columns))
     }
 
-    fn check_used(&mut self, relation: &Arc<Relation>) -> Result<()> {
+    fn check_used(&mut self, target: &Target<'a>) -> Result<()> {
         let used: BTreeSet<Name> = self
             .frame()
             .sources
             .iter()
-            .filter(|source| source.relation.as_ref().is_some_and(|found| Arc::ptr_eq(found, relation)))
+            .filter(|source| source.relation.as_ref().is_some_and(|found| Arc::ptr_eq(found, &target.named)))
             .flat_map(|source| source.used.iter().cloned())
             .collect();
         if !used.is_empty() {
-            self.guard.check(relation, &Access { privilege: Privilege::Select, columns: &used })?;
+            self.guard.check(&target.named, &Access { privilege: Privilege::Select, columns: &used })?;
+            target.check_read()?;
         }
         self.close()
     }
 
-    fn check_write(&mut self, relation: &Relation, privilege: Privilege, columns: BTreeSet<Name>) -> Result<()> {
-        self.guard.check(relation, &Access { privilege, columns: &columns })?;
+    fn check_write(&mut self, relation: &Relation, privilege: Privilege, columns: &BTreeSet<Name>) -> Result<()> {
+        self.guard.check(relation, &Access { privilege, columns })?;
         Ok(())
-    }
-
-    /// The table a statement writes to.
-    fn writable(&mut self, name: &ObjectName, verb: &str) -> Result<Arc<Relation>> {
-        let relation = self.relation(name)?;
-        if relation.is_view() {
-            return Err(unsupported(format!("{verb} into view \"{}\"", relation.name.name)));
-        }
-        Ok(relation)
     }
 
     /// A column's default as SQLite text; for one without, NULL or the error that a missing key is.
@@ -261,7 +288,12 @@ impl Translator<'_> {
         Ok(format!("SELECT {} FROM (WITH q({}) AS ({inner}) SELECT * FROM q) AS q WHERE true", items.join(", "), names.join(", ")))
     }
 
-    fn on_conflict(&mut self, relation: &Arc<Relation>, conflict: &OnConflict) -> Result<String> {
+    fn on_conflict(&mut self, target: &Target<'a>, conflict: &OnConflict) -> Result<String> {
+        let relation = &target.table;
+        let plain = |expr: &Expr| match expr {
+            Expr::Column { parts } => parts.last().map(|name| target.below(name).unwrap_or(name).clone()),
+            _ => None,
+        };
         let mut sql = String::from(" ON CONFLICT");
         match &conflict.target {
             None => {}
@@ -281,23 +313,13 @@ impl Translator<'_> {
                 for element in elements {
                     let value = self.expr(&element.expr)?;
                     // SQLite wants the bare column here.
-                    let text = match &element.expr {
-                        Expr::Column { parts } => quote(parts.last().expect("a column has a name")),
-                        _ => value.sql,
-                    };
-                    terms.push(text);
+                    terms.push(plain(&element.expr).map_or(value.sql, |name| quote(&name)));
                 }
-                let plain: Option<Vec<Name>> = elements
-                    .iter()
-                    .map(|element| match &element.expr {
-                        Expr::Column { parts } => parts.last().cloned(),
-                        _ => None,
-                    })
-                    .collect();
-                if let (Some(columns), None) = (plain, filter)
+                let columns: Option<Vec<Name>> = elements.iter().map(|element| plain(&element.expr)).collect();
+                if let (Some(columns), None) = (columns, filter)
                     && !has_key(relation, &columns)
                 {
-                    return Err(SqlError::new("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").into());
+                    return Err(no_key());
                 }
                 sql.push_str(&format!(" ({})", terms.join(", ")));
                 if let Some(filter) = filter {
@@ -309,12 +331,12 @@ impl Translator<'_> {
         match &conflict.action {
             ConflictAction::Nothing => sql.push_str(" DO NOTHING"),
             ConflictAction::Update { set, filter } => {
-                let mut excluded = Source::of_relation(relation, "excluded", quote("excluded"));
-                excluded.read = false;
+                let excluded = self.open(&target.named, &quote("excluded"), Verb::Insert)?;
+                let mut excluded = excluded.source("excluded", None);
                 excluded.relation = None;
                 self.frame().push(excluded);
                 sql.push_str(" DO UPDATE SET ");
-                sql.push_str(&self.assignments(relation, set)?);
+                sql.push_str(&self.assignments(target, set)?);
                 if let Some(filter) = filter {
                     sql.push_str(" WHERE ");
                     sql.push_str(&self.boolean(filter)?.sql);
@@ -326,18 +348,18 @@ impl Translator<'_> {
         Ok(sql)
     }
 
-    fn assignments(&mut self, relation: &Arc<Relation>, set: &[Assignment]) -> Result<String> {
+    fn assignments(&mut self, target: &Target<'a>, set: &[Assignment]) -> Result<String> {
         let mut parts = Vec::with_capacity(set.len());
         let mut columns = BTreeSet::new();
+        let mut assigned = BTreeSet::new();
         let mut assign = |this: &mut Self, name: &Name, value: &Expr| -> Result<()> {
-            let column = relation.column(name).ok_or_else(|| {
-                SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name))
-            })?;
-            if !columns.insert(name.clone()) {
-                return Err(SqlError::new("42601", format!("multiple assignments to same column \"{name}\"")).into());
+            let column = target.column(name, Verb::Update)?;
+            if !assigned.insert(column.name.clone()) {
+                return Err(SqlError::new("42601", format!("multiple assignments to same column \"{}\"", column.name)).into());
             }
-            let sql = this.update_value(relation, column, value)?;
-            parts.push(format!("{} = {sql}", quote(name)));
+            columns.insert(name.clone());
+            let sql = this.update_value(&target.table, column, value)?;
+            parts.push(format!("{} = {sql}", quote(&column.name)));
             Ok(())
         };
         for assignment in set {
@@ -357,7 +379,8 @@ impl Translator<'_> {
                 },
             }
         }
-        self.check_write(relation, Privilege::Update, columns)?;
+        self.check_write(&target.named, Privilege::Update, &columns)?;
+        target.check_below(Privilege::Update, &columns)?;
         Ok(parts.join(", "))
     }
 
@@ -391,7 +414,7 @@ impl Translator<'_> {
         if update.with.is_some() {
             return Err(unsupported("UPDATE inside WITH"));
         }
-        let relation = self.writable(&update.table, "UPDATE")?;
+        let relation = self.relation(&update.table)?;
         self.frames.push(Frame::default());
         let result = self.update_in_frame(update, &relation);
         self.frames.pop();
@@ -399,59 +422,55 @@ impl Translator<'_> {
     }
 
     fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>) -> Result<Translated> {
-        let (head, physical_alias) = self.target(relation, update.alias.as_ref());
+        let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
         let mut from = Vec::with_capacity(update.from.len());
         for item in &update.from {
             from.push(self.from_item(item)?);
         }
-        let set = self.assignments(relation, &update.set)?;
+        let set = self.assignments(&target, &update.set)?;
         let mut sql = format!("UPDATE {head} SET {set}");
         if !from.is_empty() {
             sql.push_str(" FROM ");
             sql.push_str(&from.join(" CROSS JOIN "));
         }
-        self.filtered(sql, relation, &physical_alias, Privilege::Update, update.filter.as_ref(), &update.returning)
+        self.filtered(sql, &target, Privilege::Update, update.filter.as_ref(), &update.returning)
     }
 
-    /// The target's text, and its alias; pushes it as a source.
-    fn target(&mut self, relation: &Arc<Relation>, alias: Option<&Name>) -> (String, String) {
+    /// The target and its text; pushes it as a source.
+    fn target(&mut self, relation: &Arc<Relation>, alias: Option<&Name>, verb: Verb) -> Result<(String, Target<'a>)> {
         let shown = alias.cloned().unwrap_or_else(|| relation.name.name.clone());
         let sql_alias = self.unique_alias(&shown);
-        let mut source = Source::of_relation(relation, &shown, sql_alias.clone());
-        source.schema = alias.is_none().then(|| relation.name.schema.clone());
-        source.read = false;
+        let target = self.open(relation, &sql_alias, verb)?;
+        let source = target.source(&shown, alias.is_none().then(|| relation.name.schema.clone()));
         self.frame().push(source);
-        (format!("{} AS {sql_alias}", quote(&physical_name(&relation.name))), sql_alias)
+        Ok((format!("{} AS {sql_alias}", quote(&physical_name(&target.table.name))), target))
     }
 
-    /// Adds `where` with the policies, and `returning`.
+    /// Adds `where` with what views and policies demand, and `returning`.
     fn filtered(
         &mut self,
         mut sql: String,
-        relation: &Arc<Relation>,
-        alias: &str,
+        target: &Target<'a>,
         privilege: Privilege,
         filter: Option<&Expr>,
         returning: &[SelectItem],
     ) -> Result<Translated> {
-        let mut conditions = Vec::new();
+        let mut conditions = target.conditions.clone();
         if let Some(filter) = filter {
             conditions.push(self.boolean(filter)?.sql);
         }
-        let mut columns = Vec::new();
-        let mut items = String::new();
-        if !returning.is_empty() {
-            (items, columns) = self.bare(|this| this.returning(returning))?;
-        }
+        let changes = !sql.starts_with("SELECT");
+        let verb = if privilege == Privilege::Delete { Verb::Delete } else { Verb::Update };
+        let (items, columns) = if changes { self.bare(target, verb, returning)? } else { (String::new(), Vec::new()) };
         // PostgreSQL asks the select policies too when the statement reads the table.
         let reads = !self.frame().sources[0].used.is_empty();
         let mut policies = Vec::new();
-        policies.extend(self.guard.touchable(self.catalog, relation, privilege)?);
+        policies.extend(target.guard.touchable(self.catalog, &target.table, privilege)?);
         if reads {
-            policies.extend(self.guard.visible(self.catalog, relation)?);
+            policies.extend(target.guard.visible(self.catalog, &target.table)?);
         }
         for policy in policies {
-            conditions.push(self.policy_over(relation, &policy, alias)?);
+            conditions.push(self.policy_over(&target.table, &policy, &target.alias)?);
         }
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");
@@ -461,7 +480,7 @@ impl Translator<'_> {
             sql.push_str(" RETURNING ");
             sql.push_str(&items);
         }
-        self.check_used(relation)?;
+        self.check_used(target)?;
         Ok(Translated { sql, columns })
     }
 
@@ -480,8 +499,7 @@ impl Translator<'_> {
         if delete.with.is_some() {
             return Err(unsupported("DELETE inside WITH"));
         }
-        let relation = self.writable(&delete.table, "DELETE")?;
-        self.check_write(&relation, Privilege::Delete, BTreeSet::new())?;
+        let relation = self.relation(&delete.table)?;
         self.frames.push(Frame::default());
         let result = self.delete_in_frame(delete, &relation);
         self.frames.pop();
@@ -489,10 +507,12 @@ impl Translator<'_> {
     }
 
     fn delete_in_frame(&mut self, delete: &Delete, relation: &Arc<Relation>) -> Result<Translated> {
-        let (head, alias) = self.target(relation, delete.alias.as_ref());
+        let (head, target) = self.target(relation, delete.alias.as_ref(), Verb::Delete)?;
+        self.check_write(relation, Privilege::Delete, &BTreeSet::new())?;
+        target.check_below(Privilege::Delete, &BTreeSet::new())?;
         let sql = format!("DELETE FROM {head}");
         if delete.using.is_empty() {
-            return self.filtered(sql, relation, &alias, Privilege::Delete, delete.filter.as_ref(), &delete.returning);
+            return self.filtered(sql, &target, Privilege::Delete, delete.filter.as_ref(), &delete.returning);
         }
         // DELETE … USING is an EXISTS over the other sources.
         let query = Query::from_body(QueryBody::Select(Box::new(sql::ast::Select {
@@ -510,13 +530,20 @@ impl Translator<'_> {
             return Err(unsupported("DELETE … USING … RETURNING *"));
         }
         let exists = Expr::Exists(Box::new(query));
-        self.filtered(sql, relation, &alias, Privilege::Delete, Some(&exists), &delete.returning)
+        self.filtered(sql, &target, Privilege::Delete, Some(&exists), &delete.returning)
     }
 
     /// A query that gives a proposed row of `relation` as it would be stored, and after its columns one boolean per check. The columns
     /// `given` are the parameters `?1…` in stored form; the others get their defaults. Checks are evaluated as PostgreSQL does: before the row
-    /// is there.
+    /// is there. For a view the row and the checks are those of the table it is written through to ([`Translator::destination`]).
     pub fn propose(&mut self, relation: &Arc<Relation>, given: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
+        let target = self.open(relation, "", Verb::Insert)?;
+        let given = given.iter().map(|name| target.column(name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
+        if let Some(fixed) = given.iter().find(|column| target.is_view() && column.identity == Some(Identity::Always)) {
+            return Err(identity_always(fixed));
+        }
+        let given: Vec<&Name> = given.into_iter().map(|column| &column.name).collect();
+        let relation = &target.table;
         let mut inner = Vec::with_capacity(relation.columns.len());
         let mut outer = Vec::new();
         let mut stored: Vec<&Column> = Vec::with_capacity(relation.columns.len());
@@ -524,7 +551,7 @@ impl Translator<'_> {
             if column.generated.is_some() {
                 continue;
             }
-            let value = match given.iter().position(|name| *name == column.name) {
+            let value = match given.iter().position(|name| **name == column.name) {
                 Some(at) => format!("?{}", at + 1),
                 // A missing key is judged when the row is written; policies come before that.
                 None if column.default.is_none() && column.sequence.is_none() => "NULL".to_owned(),
@@ -560,7 +587,7 @@ impl Translator<'_> {
         Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
     }
 
-    /// A query that looks for the row whose `key` columns equal the parameters `?1…`: one row if there is one, with a boolean per check.
+    /// A query that looks for the row (of the table below, for a view) whose `key` columns equal the parameters `?1…`: one row if there is one, with a boolean per check.
     pub fn existing(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
         self.frames.push(Frame::default());
         let result = self.existing_in_frame(relation, key, checks);
@@ -569,19 +596,24 @@ impl Translator<'_> {
     }
 
     fn existing_in_frame(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
-        let (head, alias) = self.target(relation, None);
+        let (head, target) = self.target(relation, None, Verb::Insert)?;
+        let alias = &target.alias;
+        let below: Option<Vec<Name>> = key.iter().map(|name| target.below(name).cloned()).collect();
+        if target.is_view() && !below.is_some_and(|below| has_key(&target.table, &below)) {
+            return Err(no_key());
+        }
         let mut items = Vec::with_capacity(checks.len() + 1);
         let mut columns = Vec::with_capacity(checks.len() + 1);
         for check in checks {
-            items.push(format!("({}) IS TRUE", self.policy_over(relation, check, &alias)?));
+            items.push(format!("({}) IS TRUE", self.policy_over(&target.table, check, alias)?));
             columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
         }
         items.push("1".to_owned());
         columns.push(OutColumn { name: Name::from("found"), ty: Type::Int4, source: None });
         let mut tests = Vec::with_capacity(key.len());
         for (index, name) in key.iter().enumerate() {
-            let column = relation.column(name).ok_or_else(|| SqlError::new("42703", format!("column \"{name}\" does not exist")))?;
-            let left = Typed::new(format!("{alias}.{}", quote(name)), column.ty.clone());
+            let column = target.column(name, Verb::Insert)?;
+            let left = Typed::new(format!("{alias}.{}", quote(&column.name)), column.ty.clone());
             tests.push(format!("{} = ?{}", super::compare::ordered(&left), index + 1));
         }
         Ok(Translated { sql: format!("SELECT {} FROM {head} WHERE {} LIMIT 1", items.join(", "), tests.join(" AND ")), columns })
@@ -590,7 +622,7 @@ impl Translator<'_> {
     /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
     /// such row, else none. Evaluated before anything changes, as PostgreSQL does.
     pub fn update_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
-        let relation = self.writable(&update.table, "UPDATE")?;
+        let relation = self.relation(&update.table)?;
         self.frames.push(Frame::default());
         let result = self.violations_in_frame(update, &relation, checks);
         self.frames.pop();
@@ -600,10 +632,12 @@ impl Translator<'_> {
     /// A query of the rows that a change (`Update` or `Delete`, which sets nothing) meets, as they would be stored after it, without
     /// generated columns.
     pub fn touched(&mut self, update: &Update, privilege: Privilege) -> Result<Translated> {
-        let relation = self.writable(&update.table, "UPDATE")?;
+        let relation = self.relation(&update.table)?;
+        let verb = if privilege == Privilege::Delete { Verb::Delete } else { Verb::Update };
         self.frames.push(Frame::default());
-        let (head, alias) = self.target(&relation, update.alias.as_ref());
-        let result = self.touched_in_frame(update, &relation, &head, &alias, privilege);
+        let result = self
+            .target(&relation, update.alias.as_ref(), verb)
+            .and_then(|(head, target)| self.touched_in_frame(update, &target, &head, privilege));
         self.frames.pop();
         result
     }
@@ -611,16 +645,16 @@ impl Translator<'_> {
     fn touched_in_frame(
         &mut self,
         update: &Update,
-        relation: &Arc<Relation>,
+        target: &Target<'a>,
         head: &str,
-        alias: &str,
         privilege: Privilege,
     ) -> Result<Translated> {
+        let (relation, alias) = (&target.table, &target.alias);
         let mut columns = Vec::with_capacity(relation.columns.len());
         let mut values = Vec::with_capacity(relation.columns.len());
         for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
             let set = update.set.iter().find_map(|assignment| match assignment {
-                Assignment::Column { column: name, value } if *name == column.name => Some(value),
+                Assignment::Column { column: name, value } if target.below(name) == Some(&column.name) => Some(value),
                 Assignment::Column { .. } | Assignment::Columns { .. } => None,
             });
             let value = match set {
@@ -639,13 +673,14 @@ impl Translator<'_> {
             columns.push(OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None });
         }
         let rows = format!("SELECT {} FROM {head}", values.join(", "));
-        let sql = self.filtered(rows, relation, alias, privilege, update.filter.as_ref(), &[])?.sql;
+        let sql = self.filtered(rows, target, privilege, update.filter.as_ref(), &[])?.sql;
         Ok(Translated { sql, columns })
     }
 
     fn violations_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, checks: &[Arc<Expr>]) -> Result<Translated> {
-        let (head, alias) = self.target(relation, update.alias.as_ref());
-        let rows = self.touched_in_frame(update, relation, &head, &alias, Privilege::Update)?.sql;
+        let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+        let rows = self.touched_in_frame(update, &target, &head, Privilege::Update)?.sql;
+        let relation = &target.table;
         let inner = self.unique_alias(&relation.name.name);
         let mut generated = Vec::new();
         for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
@@ -707,6 +742,10 @@ fn not_null(relation: &Relation, column: &Column) -> String {
     let message =
         format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, relation.name.name);
     format!("pg_raise('23502', {})", text_sql(&message))
+}
+
+fn no_key() -> crate::Error {
+    SqlError::new("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification").into()
 }
 
 fn identity_always(column: &Column) -> crate::Error {

@@ -10,6 +10,23 @@ use super::{DEPTH_MAX, OutColumn, Owner, Translator, Typed, unsupported};
 use crate::catalog::{Function, Name, QName, Returns};
 use crate::error::{Result, SqlError};
 
+/// Is this the name of a built-in that gives rows of one plain column.
+pub(crate) fn is_set_function(name: &str) -> bool {
+    matches!(
+        name,
+        "unnest"
+            | "generate_series"
+            | "jsonb_array_elements"
+            | "json_array_elements"
+            | "jsonb_array_elements_text"
+            | "json_array_elements_text"
+            | "jsonb_object_keys"
+            | "json_object_keys"
+            | "regexp_split_to_table"
+            | "string_to_table"
+    )
+}
+
 impl Translator<'_> {
     /// Translates a call that stands as a value.
     pub(super) fn function(&mut self, call: &FunctionCall) -> Result<Typed> {
@@ -168,19 +185,7 @@ impl Translator<'_> {
             None => self.search_path.iter().find_map(own),
         };
         found.unwrap_or_else(|| {
-            matches!(
-                &*call.name.name,
-                "unnest"
-                    | "generate_series"
-                    | "jsonb_array_elements"
-                    | "json_array_elements"
-                    | "jsonb_array_elements_text"
-                    | "json_array_elements_text"
-                    | "jsonb_object_keys"
-                    | "json_object_keys"
-                    | "regexp_split_to_table"
-                    | "string_to_table"
-            )
+            is_set_function(&call.name.name)
         })
     }
 
@@ -342,7 +347,7 @@ impl Translator<'_> {
         };
         let columns = declared
             .into_iter()
-            .map(|(name, ty)| SourceColumn { source: relation.clone().map(|relation| (relation, name.clone())), name, ty })
+            .map(|(name, ty)| SourceColumn { source: relation.clone().map(|relation| (relation, name.clone())), name, ty, sql: None })
             .collect();
         Ok(Some((sql, columns)))
     }
@@ -351,7 +356,7 @@ impl Translator<'_> {
     pub(super) fn set_function(&mut self, call: &FunctionCall, ordinality: bool) -> Result<(String, Vec<SourceColumn>)> {
         let name = &*call.name.name;
         let args = self.arguments(call)?;
-        let plain = |name: &str, ty: Type| SourceColumn { name: Name::from(name), ty, source: None };
+        let plain = |name: &str, ty: Type| SourceColumn { name: Name::from(name), ty, source: None, sql: None };
         let mut columns = Vec::new();
         let mut sql = match (name, args.len()) {
             ("unnest", 1..) => {

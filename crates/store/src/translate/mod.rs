@@ -20,6 +20,7 @@ mod function;
 mod query;
 mod resolve;
 mod scope;
+mod through;
 mod types;
 mod view;
 
@@ -32,6 +33,9 @@ use values::{Type, Value};
 use crate::catalog::{Catalog, Name, Privilege, QName, Relation};
 use crate::error::{Result, SqlError};
 
+pub(crate) use aggregate::is_aggregate;
+pub(crate) use function::is_set_function;
+pub use through::Destination;
 pub use types::resolve_type;
 
 /// What a reference wants of a relation.

@@ -93,6 +93,7 @@ impl Translator<'_> {
                     name: cte.columns.get(index).cloned().unwrap_or(column.name),
                     ty: column.ty,
                     source: column.source,
+                    sql: None,
                 })
                 .collect()
         };
@@ -484,7 +485,7 @@ impl Translator<'_> {
                 self.frame().merged = merged;
                 let (sql, columns) = result?;
                 let columns =
-                    columns.into_iter().map(|column| SourceColumn { name: column.name, ty: column.ty, source: column.source }).collect();
+                    columns.into_iter().map(|column| SourceColumn { name: column.name, ty: column.ty, source: column.source, sql: None }).collect();
                 let unnamed = TableAlias { name: Name::from("subquery"), columns: Vec::new() };
                 self.derived(format!("({sql})"), columns, alias.as_ref().unwrap_or(&unnamed), None)
             }

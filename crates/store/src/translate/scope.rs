@@ -17,6 +17,14 @@ pub(super) struct SourceColumn {
     pub(super) ty: Type,
     /// The base column it shows unchanged.
     pub(super) source: Option<(QName, Name)>,
+    /// Its value in SQLite's text, where it is not simply the source's column of that name: a view that is written through.
+    pub(super) sql: Option<String>,
+}
+
+impl SourceColumn {
+    fn value(&self, source: &str) -> String {
+        self.sql.clone().unwrap_or_else(|| column_sql(source, &self.name))
+    }
 }
 
 /// Something in a `from` clause.
@@ -46,6 +54,7 @@ impl Source {
                 name: column.name.clone(),
                 ty: column.ty.clone(),
                 source: Some((relation.name.clone(), column.name.clone())),
+                sql: None,
             })
             .collect();
         Self {
@@ -209,7 +218,7 @@ impl Translator<'_> {
             let source = &mut frame.sources[at];
             source.used.insert(column.clone());
             let found = &source.columns[index];
-            let sql = column_sql(&source.sql, column);
+            let sql = found.value(&source.sql);
             return Ok(Some((Typed::new(sql, found.ty.clone()), found.source.clone())));
         }
         if table.is_none() || (schema.is_none() && frame.function.as_ref() == table) {
@@ -235,7 +244,7 @@ impl Translator<'_> {
     pub(super) fn source_column(&mut self, source: usize, index: usize) -> (Name, Typed, Option<(QName, Name)>) {
         let source = &mut self.frame().sources[source];
         let column = &source.columns[index];
-        let sql = column_sql(&source.sql, &column.name);
+        let sql = column.value(&source.sql);
         let out = (column.name.clone(), Typed::new(sql, column.ty.clone()), column.source.clone());
         source.used.insert(out.0.clone());
         out

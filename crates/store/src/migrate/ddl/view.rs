@@ -9,7 +9,7 @@ use values::Type;
 
 use super::table::{empty_relation, plain_column};
 use super::{Ddl, refused};
-use crate::catalog::{Catalog, Function, Name, Privilege, QName, Relation, RelationKind, View, views};
+use crate::catalog::{Catalog, Function, Name, Privilege, QName, Relation, RelationKind, View, updatable, views};
 use crate::error::{Result, SqlError};
 use crate::translate::{Access, Guard, OutColumn, Translator, physical_name, quote};
 
@@ -56,10 +56,6 @@ impl Ddl<'_> {
                 "CREATE RECURSIVE VIEW is not supported on SQLite",
                 "Write: create view ... as with recursive ... select ...",
             ));
-        }
-        if let Some(option) = create.check_option {
-            let word = if option == CheckOption::Local { "LOCAL" } else { "CASCADED" };
-            self.notice(format!("WITH {word} CHECK OPTION has no effect on SQLite, where views are read only."));
         }
         let name = self.new_name(&create.name)?;
         let existing = self.catalog.relations.get(&name).cloned();
@@ -114,6 +110,8 @@ impl Ddl<'_> {
         }
         self.run(view_sql(&view, &translated.sql));
         self.catalog.relations.insert(name, Arc::new(view));
+        // Views upon this one may have become writable through it, or no longer.
+        updatable::mark(self.catalog);
         Ok(())
     }
 

@@ -1,0 +1,287 @@
+//! Where a write lands: on a table, or through views on the table below them.
+//!
+//! PostgreSQL rewrites a write on an automatically updatable view to its base table, and so do we: the view's columns become
+//! expressions over the table's row, its conditions join the statement's, and what is set is renamed. The caller needs the privileges
+//! on the view; below it the view's owner does, or the caller again where the view has the invoker's rights. `with check option` is
+//! judged on the row as it was stored, after every constraint, in the returning clause.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sql::ast::Expr;
+
+use super::scope::{Frame, Source, SourceColumn};
+use super::{Access, DEPTH_MAX, Guard, Owner, Translator, physical_name, quote, text_sql};
+use crate::catalog::updatable::Simple;
+use crate::catalog::{Column, Name, Privilege, Relation, RelationKind};
+use crate::error::{Result, SqlError};
+
+/// The table that a write on a relation changes.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The table: the relation itself, unless that is a view.
+    pub table: Arc<Relation>,
+    /// The caller's row policies hold there; otherwise those of a view's owner, whom none binds.
+    pub binds_caller: bool,
+    /// For each column of the relation: the table's column that it shows unchanged.
+    pub columns: Vec<Option<Name>>,
+}
+
+/// What a write does, in PostgreSQL's words for its refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// A relation that a write names, opened down to the table.
+pub(super) struct Target<'a> {
+    /// What the statement names.
+    pub(super) named: Arc<Relation>,
+    /// The table that changes.
+    pub(super) table: Arc<Relation>,
+    /// Whose row policies hold for the table.
+    pub(super) guard: &'a dyn Guard,
+    binds_caller: bool,
+    /// The columns of `named` over the table's row.
+    columns: Vec<SourceColumn>,
+    /// The column of the table that each of them shows.
+    places: Vec<Option<Name>>,
+    /// What lies below `named`, outermost first.
+    levels: Vec<Level<'a>>,
+    /// What the views demand of a row.
+    pub(super) conditions: Vec<String>,
+    /// What they demand of a new row: the view and its condition, innermost first.
+    checks: Vec<(Name, String)>,
+    /// SQLite's name of the table in the statement.
+    pub(super) alias: String,
+}
+
+/// One relation below the one that is named.
+struct Level<'a> {
+    relation: Arc<Relation>,
+    guard: &'a dyn Guard,
+    /// The columns of it that the view above reads.
+    used: BTreeSet<Name>,
+    /// For each column of the relation above, in order: its name there and here.
+    renamed: Vec<(Name, Option<Name>)>,
+}
+
+impl Target<'_> {
+    /// The source that the statement sees.
+    pub(super) fn source(&self, shown: &str, schema: Option<Name>) -> Source {
+        let mut source = Source::of_relation(&self.named, shown, self.alias.clone());
+        source.columns.clone_from(&self.columns);
+        source.schema = schema;
+        source.read = false;
+        source
+    }
+
+    /// The table's column that a column of the named relation shows.
+    pub(super) fn column(&self, name: &str, verb: Verb) -> Result<&Column> {
+        let missing = || {
+            SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", self.named.name.name))
+        };
+        let at = self.named.columns.iter().position(|column| &*column.name == name).ok_or_else(missing)?;
+        let below = self.places[at].as_ref().ok_or_else(|| {
+            let doing = if verb == Verb::Insert { "insert into" } else { "update" };
+            SqlError::new("0A000", format!("cannot {doing} column \"{name}\" of view \"{}\"", self.named.name.name))
+                .detail("View columns that are not columns of their base relation are not updatable.")
+        })?;
+        Ok(self.table.column(below).ok_or_else(missing)?)
+    }
+
+    /// The table's column behind a name of the named relation, if it is one unchanged.
+    pub(super) fn below(&self, name: &str) -> Option<&Name> {
+        let at = self.named.columns.iter().position(|column| &*column.name == name)?;
+        self.places[at].as_ref()
+    }
+
+    pub(super) fn is_view(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// Asks, below the named relation, about what the statement does to these of its columns.
+    pub(super) fn check_below(&self, privilege: Privilege, columns: &BTreeSet<Name>) -> Result<()> {
+        let mut columns = columns.clone();
+        for level in &self.levels {
+            columns = level
+                .renamed
+                .iter()
+                .filter(|(above, _)| columns.contains(above))
+                .filter_map(|(_, below)| below.clone())
+                .collect();
+            level.guard.check(&level.relation, &Access { privilege, columns: &columns })?;
+        }
+        Ok(())
+    }
+
+    /// Asks, below the named relation, about what the views read: they read it all once the statement reads anything.
+    pub(super) fn check_read(&self) -> Result<()> {
+        for level in &self.levels {
+            level.guard.check(&level.relation, &Access { privilege: Privilege::Select, columns: &level.used })?;
+        }
+        Ok(())
+    }
+
+    /// The items of a returning clause, with the check options judged on the way; none when there is nothing to return or judge.
+    pub(super) fn judged(&self, items: String) -> String {
+        if self.checks.is_empty() {
+            return items;
+        }
+        let mut judge = String::from("CASE");
+        for (view, condition) in &self.checks {
+            let message = text_sql(&format!("new row violates check option for view \"{view}\""));
+            judge.push_str(&format!(" WHEN ({condition}) IS NOT TRUE THEN pg_raise('44000', {message})"));
+        }
+        judge.push_str(" END");
+        if items.is_empty() { judge } else { format!("{items}, {judge}") }
+    }
+}
+
+impl<'a> Translator<'a> {
+    /// The table that a write on `relation` changes, and whose row policies hold there.
+    pub fn destination(&mut self, relation: &Arc<Relation>, privilege: Privilege) -> Result<Destination> {
+        let verb = match privilege {
+            Privilege::Insert => Verb::Insert,
+            Privilege::Delete => Verb::Delete,
+            _ => Verb::Update,
+        };
+        let target = self.open(relation, "", verb)?;
+        Ok(Destination { table: target.table, binds_caller: target.binds_caller, columns: target.places })
+    }
+
+    /// Opens the relation that a write names; its table is called `alias` (quoted) in the statement.
+    pub(super) fn open(&mut self, relation: &Arc<Relation>, alias: &str, verb: Verb) -> Result<Target<'a>> {
+        let mut target = self.opened(relation, alias, verb, false, true)?;
+        if target.is_view() && verb != Verb::Delete && target.places.iter().all(Option::is_none) {
+            let why = "Views that have no updatable columns are not automatically updatable.";
+            return Err(refused(relation, verb, why));
+        }
+        alias.clone_into(&mut target.alias);
+        Ok(target)
+    }
+
+    /// The target again, with the table under the name that it has in a returning clause.
+    pub(super) fn returned(&mut self, target: &Target<'a>, verb: Verb) -> Result<Target<'a>> {
+        self.open(&target.named, &quote(&physical_name(&target.table.name)), verb)
+    }
+
+    fn opened(
+        &mut self,
+        relation: &Arc<Relation>,
+        alias: &str,
+        verb: Verb,
+        cascaded: bool,
+        binds_caller: bool,
+    ) -> Result<Target<'a>> {
+        let columns = Source::of_relation(relation, "", String::new()).columns;
+        let Some(view) = relation.view.as_ref().filter(|_| relation.kind == RelationKind::View) else {
+            return Ok(Target {
+                named: relation.clone(),
+                table: relation.clone(),
+                guard: self.guard,
+                binds_caller,
+                columns,
+                places: relation.columns.iter().map(|column| Some(column.name.clone())).collect(),
+                levels: Vec::new(),
+                conditions: Vec::new(),
+                checks: Vec::new(),
+                alias: alias.to_owned(),
+            });
+        };
+        if self.depth >= DEPTH_MAX {
+            return Err(SqlError::new("54001", "stack depth limit exceeded").into());
+        }
+        let public = [Name::from("public")];
+        let unread = || crate::Error::Internal(format!("the query of view {} cannot be read again", relation.name));
+        let tree = view.query.tree().ok_or_else(unread)?;
+        let simple = Simple::of(tree, self.catalog, &public).map_err(|why| refused(relation, verb, why))?;
+        let guard: &'a dyn Guard = if view.security_invoker { self.caller } else { &Owner };
+        let cascaded = cascaded || view.check_option.as_deref() == Some("cascaded");
+
+        let before = std::mem::replace(&mut self.guard, guard);
+        self.depth += 1;
+        let result = self.opened(simple.below, alias, verb, cascaded, view.security_invoker).and_then(|below| {
+            let (values, condition, used) = self.over_view(&simple, &below, alias)?;
+            Ok((below, values, condition, used))
+        });
+        self.depth -= 1;
+        self.guard = before;
+        let (mut below, values, condition, used) = result?;
+
+        let places = simple.places();
+        let name_below = |place: Option<usize>| place.map(|place| simple.below.columns[place].name.clone());
+        let renamed = relation.columns.iter().zip(&places);
+        let renamed = renamed.map(|(column, place)| (column.name.clone(), name_below(*place))).collect();
+        below.levels.insert(0, Level { relation: simple.below.clone(), guard, used, renamed });
+        if let Some(condition) = condition {
+            if cascaded || view.check_option.is_some() {
+                below.checks.push((relation.name.name.clone(), condition.clone()));
+            }
+            below.conditions.push(condition);
+        }
+        below.places = places.iter().map(|place| place.and_then(|place| below.places[place].clone())).collect();
+        below.columns = columns
+            .into_iter()
+            .zip(values)
+            .map(|(column, value)| SourceColumn { sql: Some(value), ..column })
+            .collect();
+        below.named = relation.clone();
+        Ok(below)
+    }
+
+    /// A view's columns and its condition over a row of the relation below, and which columns of that they read.
+    fn over_view(
+        &mut self,
+        simple: &Simple<'_>,
+        below: &Target<'a>,
+        alias: &str,
+    ) -> Result<(Vec<String>, Option<String>, BTreeSet<Name>)> {
+        let mut source = below.source(&simple.alias, simple.schema.clone());
+        alias.clone_into(&mut source.sql);
+        // The guard is asked about the level when the statement is whole.
+        source.relation = None;
+        for (column, name) in source.columns.iter_mut().zip(simple.names()) {
+            if column.sql.is_none() && column.name != *name {
+                let own = quote(&column.name);
+                column.sql = Some(if alias.is_empty() { own } else { format!("{alias}.{own}") });
+            }
+            column.name.clone_from(name);
+        }
+        let mut frame = Frame::barrier();
+        frame.push(source);
+        self.frames.push(frame);
+        let public = [Name::from("public")];
+        let result = self.with_path(&public, |this| {
+            let value = |this: &mut Translator<'_>, expr: &Expr| {
+                let value = this.expr(expr)?;
+                Ok::<_, crate::Error>(this.settle(value)?.sql)
+            };
+            let values = simple.items().map(|expr| value(this, expr)).collect::<Result<Vec<_>>>()?;
+            let condition = simple.select.filter.as_ref().map(|filter| this.boolean(filter)).transpose()?;
+            Ok((values, condition.map(|condition| condition.sql)))
+        });
+        let frame = self.frames.pop();
+        let (values, condition) = result?;
+        let used = frame.and_then(|mut frame| frame.sources.pop()).map(|source| source.used).unwrap_or_default();
+        let own = simple.names().iter().zip(&simple.below.columns);
+        let used = own.filter(|(name, _)| used.contains(*name)).map(|(_, column)| column.name.clone()).collect();
+        Ok((values, condition, used))
+    }
+}
+
+/// PostgreSQL's refusal of a view that cannot be written through.
+fn refused(view: &Relation, verb: Verb, why: &str) -> crate::Error {
+    let name = &view.name.name;
+    let (message, doing, event) = match verb {
+        Verb::Insert => (format!("cannot insert into view \"{name}\""), "inserting into", "INSERT"),
+        Verb::Update => (format!("cannot update view \"{name}\""), "updating", "UPDATE"),
+        Verb::Delete => (format!("cannot delete from view \"{name}\""), "deleting from", "DELETE"),
+    };
+    let hint = format!(
+        "To enable {doing} the view, provide an INSTEAD OF {event} trigger or an unconditional ON {event} DO INSTEAD rule."
+    );
+    SqlError::new("55000", message).detail(why).hint(hint).into()
+}
