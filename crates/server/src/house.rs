@@ -18,12 +18,12 @@ use web::health::{Health, Probe};
 use web::{App as WebApp, Cors, Drained, Limits, Listener};
 
 use crate::caller::Gate;
-use crate::config::settings::{TxEnd, Verbosity};
+use crate::config::settings::{OpenApiMode, TxEnd, Verbosity};
 use crate::config::{App, Settings};
 use crate::database::{Database, Watch};
 use crate::failure::Failure;
 use crate::keys::Keys;
-use crate::routes::Routes;
+use crate::routes::{REST, Routes};
 use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
@@ -81,7 +81,7 @@ impl House {
         // The routes, and the fused function around them.
         let gate = Gate::new(keys.verifier(app)?, &settings.auth.anon_role, clock.clone());
         let metrics = settings.metrics.enabled.then(|| registry.clone());
-        let routes = Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), url.clone());
+        let routes = Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), settings.server.public_url.clone());
         let app = WebApp::new(routes, limits(settings), cors(settings), registry, clock, Arc::new(SystemRandom));
 
         let (stop, stopped) = oneshot::channel();
@@ -216,6 +216,12 @@ pub fn data_config(settings: &Settings) -> DataConfig {
             TxEnd::Rollback => End::Rollback,
             TxEnd::RollbackAllowOverride => End::RollbackAllowOverride,
         },
+        openapi_mode: match from.openapi_mode {
+            OpenApiMode::FollowPrivileges => data::openapi::OpenApiMode::FollowPrivileges,
+            OpenApiMode::IgnorePrivileges => data::openapi::OpenApiMode::IgnorePrivileges,
+            OpenApiMode::Disabled => data::openapi::OpenApiMode::Disabled,
+        },
+        base_path: REST.to_owned(),
         terse_errors: from.client_error_verbosity == Verbosity::Minimal,
         limits: RequestLimits::default(),
         timeout: Duration::from_millis(settings.limits.request_timeout_ms),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use data::request::{ApiError, Parts, Verbosity};
-use data::{Answer, Caller, Data, openapi};
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, VARY};
+use data::{Answer, Data, openapi};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RANGE, VARY};
+use http::uri::Authority;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT};
@@ -28,6 +29,7 @@ pub const METHOD_NOT_ALLOWED: Code = Code {
 /// This room's failures.
 pub const CODES: &[&Code] = &[&METHOD_NOT_ALLOWED];
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
@@ -75,8 +77,8 @@ pub struct Routes {
     pub metrics: Option<Arc<Registry>>,
     /// The app's name, for the API's description.
     pub title: String,
-    /// The address clients use, without a slash at its end.
-    pub url: String,
+    /// The address clients use, when it is set rather than seen in the request.
+    pub public_url: Option<String>,
     /// Errors tell code and message only.
     pub verbosity: Verbosity,
 }
@@ -89,7 +91,7 @@ impl Routes {
         health: Arc<Health>,
         metrics: Option<Arc<Registry>>,
         title: String,
-        url: String,
+        public_url: Option<String>,
     ) -> Self {
         let verbosity = if data.config().terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
         Self {
@@ -99,7 +101,7 @@ impl Routes {
             health,
             metrics,
             title,
-            url,
+            public_url,
             verbosity,
         }
     }
@@ -200,26 +202,30 @@ impl Routes {
             Ok(caller) => caller,
             Err(error) => return self.refuse(&error, head),
         };
-        match self.describe(&caller) {
-            Some(document) => {
-                let mut response = response::json(StatusCode::OK, document.to_string());
-                response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, apikey"));
+        let url = format!("{}{REST}", self.address(head));
+        let about = openapi::About { title: &self.title, version: env!("CARGO_PKG_VERSION"), url: &url };
+        match self.data.description(&caller, &about) {
+            Ok(document) => {
+                let mut response = response::json(StatusCode::OK, document);
+                response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, apikey, Host"));
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
                 response
             }
-            None => {
-                let message = format!("role \"{}\" does not exist", caller.role);
-                self.refuse(&ApiError::database("22023", caller.anonymous, message, None, None), head)
-            }
+            Err(error) => self.refuse(&error, head),
         }
     }
 
-    fn describe(&self, caller: &Caller) -> Option<serde_json::Value> {
-        let derived = self.data.derived();
-        let guard = derived.guard(&caller.role)?;
-        let url = format!("{}{REST}", self.url);
-        let about = openapi::About { title: &self.title, version: env!("CARGO_PKG_VERSION"), url: &url };
-        Some(openapi::document(&derived.catalog, &guard, self.data.config(), &about))
+    /// The address the caller used, without a slash at its end: the configured one, or else the one that the request names. Empty when
+    /// neither is there: what follows then reads as a path of wherever the document was found.
+    fn address(&self, head: &Head) -> String {
+        if let Some(url) = &self.public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let named = web::app::header_text(&head.headers, &HOST).and_then(|host| host.parse::<Authority>().ok());
+        let Some(host) = named.or_else(|| head.uri.authority().cloned()) else { return String::new() };
+        let forwarded = web::app::header_text(&head.headers, &FORWARDED_PROTO);
+        let scheme = if forwarded == Some("https") { "https" } else { "http" };
+        format!("{scheme}://{host}")
     }
 
     fn index(&self, head: &Head) -> Response {

@@ -4,7 +4,7 @@
 //! text. Both are read as trees and brought to one form.
 
 use sql::ast::{Expr, Literal, TypeName, UnaryOp};
-use sql::visit::{Scope, VisitorMut, walk_expr_mut};
+use sql::visit::{self, Scope, VisitorMut};
 use store::catalog::Column;
 
 /// What a column takes when nothing is given.
@@ -39,7 +39,7 @@ fn of_tree(tree: &Expr) -> Option<Given> {
         return Some(Given::Constant(text));
     }
     let mut tree = tree.clone();
-    walk_expr_mut(&mut tree, &mut Plainer);
+    visit::expr_mut(&mut tree, &mut Plainer);
     Some(Given::Computed(tree.to_sql()))
 }
 

@@ -111,8 +111,7 @@ pub(super) fn row_schema(catalog: &Catalog, relation: &Relation, eyes: Eyes<'_>)
 pub(super) fn write_schema(catalog: &Catalog, relation: &Relation, privilege: Privilege, eyes: Eyes<'_>) -> Object {
     let mut properties = Object::new();
     let mut required = Vec::new();
-    let writable =
-        |column: &&Column| column.generated.is_none() && eyes.may_column(relation, privilege, &column.name);
+    let writable = |column: &&Column| column.generated.is_none() && eyes.may_column(relation, privilege, &column.name);
     for column in relation.columns.iter().filter(writable) {
         if column.identity == Some(Identity::Always) {
             continue;
@@ -139,7 +138,10 @@ mod tests {
             (Type::Int8, r#"{"format":"int64","type":["integer","null"]}"#),
             (Type::Varchar(Some(3)), r#"{"maxLength":3,"type":["string","null"]}"#),
             (Type::Jsonb, "{}"),
-            (Type::Array(std::sync::Arc::new(Type::Text)), r#"{"items":{"type":["string","null"]},"type":["array","null"]}"#),
+            (
+                Type::Array(std::sync::Arc::new(Type::Text)),
+                r#"{"items":{"type":["string","null"]},"type":["array","null"]}"#,
+            ),
         ] {
             assert_eq!(nullable(of_type(&ty)).to_string(), want);
         }

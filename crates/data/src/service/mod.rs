@@ -1,6 +1,7 @@
 //! The use cases: a request in, an answer out.
 
 mod answer;
+mod describe;
 mod read;
 mod schema;
 mod write;
@@ -14,6 +15,7 @@ use store::catalog::{Catalog, Name, Relation};
 use store::{Scope, Store};
 
 use crate::failure::Failure;
+use crate::openapi::OpenApiMode;
 use crate::plan::{Settings, nearest};
 use crate::request::{
     ApiError, ApiRequest, Limits, MediaType, Method, Parts, RequestConfig, Target, Tx, Verbosity, negotiate, parse,
@@ -51,6 +53,10 @@ pub struct Config {
     pub plan: bool,
     /// How transactions end.
     pub tx_end: TxEnd,
+    /// Whose privileges decide what the description lists.
+    pub openapi_mode: OpenApiMode,
+    /// The path under which the dialect answers, for its description.
+    pub base_path: String,
     /// Leave out `details` and `hint` of errors.
     pub terse_errors: bool,
     /// Bounds on requests.
@@ -68,6 +74,8 @@ impl Default for Config {
             aggregates: false,
             plan: false,
             tx_end: TxEnd::Commit,
+            openapi_mode: OpenApiMode::default(),
+            base_path: "/".to_owned(),
             terse_errors: false,
             limits: Limits::default(),
             timeout: Duration::from_secs(30),
@@ -165,7 +173,7 @@ impl Data {
         let derived = self.derived();
         let name = match &request.target {
             Target::Relation(name) => name,
-            Target::Root => return Err(ApiError::openapi_off().into()),
+            Target::Root => return self.root(request, &derived, caller),
             Target::Function(name) => {
                 let message = format!("Could not find the function {}.{name} in the schema cache", request.schema.name);
                 return Err(ApiError::no_function(message, "Functions are not exposed.", None).into());
@@ -179,9 +187,7 @@ impl Data {
         if request.method == Method::Options {
             return Ok(answer::options(&derived, relation));
         }
-        let guard = derived.guard(&caller.role).ok_or_else(|| {
-            Failure::from(store::Error::sql("22023", format!("role \"{}\" does not exist", caller.role)))
-        })?;
+        let guard = derived.guard(&caller.role).ok_or_else(|| describe::no_role(&caller.role))?;
         let path = self.path(schema);
         let scope = self.scope(request, parts, caller, &path);
         let asked = Asked { request, derived: &derived, guard: &guard, relation, path: &path, scope };

@@ -7,6 +7,7 @@ use policy::RoleGuard;
 use store::catalog::Catalog;
 
 use crate::cache::Reads;
+use crate::openapi::Shelf;
 use crate::relationships::Relationships;
 
 /// A catalog with its relationships and the guards of its roles.
@@ -18,6 +19,8 @@ pub struct Derived {
     pub relationships: Relationships,
     /// Compiled reads by shape.
     pub(crate) reads: Reads,
+    /// Descriptions by role.
+    pub(crate) described: Shelf,
     /// Guards by role, made when first asked for. Bounded by the number of roles.
     guards: RwLock<HashMap<Arc<str>, Arc<RoleGuard>>>,
 }
@@ -29,6 +32,7 @@ impl Derived {
             catalog: catalog.clone(),
             relationships: Relationships::of(catalog),
             reads: Reads::default(),
+            described: Shelf::default(),
             guards: RwLock::default(),
         }
     }

@@ -221,6 +221,9 @@ pub const KEYS: &[Key] = &[
     Key::new("data.tx_end", "How transactions end, and whether a request may choose with `Prefer: tx=`.", |s| {
         &mut s.data.tx_end
     }),
+    Key::new("data.openapi_mode", "Whose privileges decide what `/openapi.json` and the root of `/rest/v1` describe; `disabled`: nothing is described.", |s| {
+        &mut s.data.openapi_mode
+    }),
     Key::new("data.client_error_verbosity", "How much of an error clients are told: `minimal` leaves out `details` and `hint`.", |s| {
         &mut s.data.client_error_verbosity
     }),

@@ -174,6 +174,19 @@ choice! {
 }
 
 choice! {
+    /// Whose privileges decide what the API's description lists.
+    OpenApiMode {
+        /// The caller's.
+        #[default]
+        FollowPrivileges = "follow-privileges",
+        /// Nobody's: everyone is told of all exposed schemas.
+        IgnorePrivileges = "ignore-privileges",
+        /// There is no description.
+        Disabled = "disabled",
+    }
+}
+
+choice! {
     /// How much of an error clients are told.
     Verbosity {
         /// Code, message, details, hint.
@@ -194,6 +207,7 @@ pub struct Data {
     pub aggregates: bool,
     pub plan: bool,
     pub tx_end: TxEnd,
+    pub openapi_mode: OpenApiMode,
     pub client_error_verbosity: Verbosity,
     pub pre_request: Option<String>,
 }
@@ -207,6 +221,7 @@ impl Default for Data {
             aggregates: false,
             plan: false,
             tx_end: TxEnd::Commit,
+            openapi_mode: OpenApiMode::FollowPrivileges,
             client_error_verbosity: Verbosity::Verbose,
             pre_request: None,
         }
