@@ -111,12 +111,12 @@ impl RoleGuard {
 }
 
 impl Guard for RoleGuard {
-    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError> {
+    fn check(&self, relation: &Relation, access: &Access<'_>) -> store::Result<()> {
         if self.superuser || self.roles.contains(&relation.owner) {
             return Ok(());
         }
         if !self.may_use(&relation.name.schema) {
-            return Err(SqlError::new("42501", format!("permission denied for schema {}", relation.name.schema)));
+            return Err(SqlError::new("42501", format!("permission denied for schema {}", relation.name.schema)).into());
         }
         let grants = &relation.grants;
         if grants.allows(&self.roles, access.privilege) {
@@ -134,29 +134,29 @@ impl Guard for RoleGuard {
             return Ok(());
         }
         let kind = if relation.is_view() { "view" } else { "table" };
-        Err(SqlError::new("42501", format!("permission denied for {kind} {}", relation.name.name)))
+        Err(SqlError::new("42501", format!("permission denied for {kind} {}", relation.name.name)).into())
     }
 
-    fn visible(&self, _: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
+    fn visible(&self, _: &Catalog, relation: &Relation) -> store::Result<Option<Arc<Expr>>> {
         Ok(self.rows(relation, PolicyCommand::Select, Side::Using))
     }
 
-    fn touchable(&self, _: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>, SqlError> {
+    fn touchable(&self, _: &Catalog, relation: &Relation, privilege: Privilege) -> store::Result<Option<Arc<Expr>>> {
         let command = if privilege == Privilege::Delete { PolicyCommand::Delete } else { PolicyCommand::Update };
         Ok(self.rows(relation, command, Side::Using))
     }
 
-    fn execute(&self, function: &Function) -> Result<(), SqlError> {
+    fn execute(&self, function: &Function) -> store::Result<()> {
         let QName { schema, name } = &function.name;
         if self.superuser {
             return Ok(());
         }
         if !self.may_use(schema) {
-            return Err(SqlError::new("42501", format!("permission denied for schema {schema}")));
+            return Err(SqlError::new("42501", format!("permission denied for schema {schema}")).into());
         }
         if self.roles.iter().any(|role| function.grants.contains(&(role.clone(), Privilege::Execute))) {
             return Ok(());
         }
-        Err(SqlError::new("42501", format!("permission denied for function {name}")))
+        Err(SqlError::new("42501", format!("permission denied for function {name}")).into())
     }
 }

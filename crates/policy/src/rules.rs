@@ -47,11 +47,10 @@ pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: Polic
             Side::Using => policy.using.as_ref(),
             Side::Check => policy.check.as_ref().or(policy.using.as_ref()),
         };
-        // A policy without the condition asked for passes everything; one whose text this version cannot read passes nothing.
-        let tree = match condition {
-            None => truth(true),
-            Some(text) => text.tree().map_or_else(|| truth(false), |tree| (**tree).clone()),
-        };
+        // A policy without the condition asked for lets nothing pass by itself and refuses nothing; one whose text this version cannot
+        // read passes nothing.
+        let Some(text) = condition else { continue };
+        let tree = text.tree().map_or_else(|| truth(false), |tree| (**tree).clone());
         if policy.permissive {
             open |= tree == truth(true);
             reads |= has_query(&tree);

@@ -93,6 +93,7 @@ pub enum RelationKind {
 
 /// A table or view.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the database, each with a name of its own")]
 pub struct Relation {
     /// Qualified name.
     pub name: QName,
@@ -598,7 +599,8 @@ impl Grants {
 
     /// May any of `roles` do `privilege` on at least one column.
     pub fn allows_any_column(&self, roles: &BTreeSet<Name>, privilege: Privilege) -> bool {
-        self.allows(roles, privilege) || self.columns.iter().any(|(role, held, _)| *held == privilege && roles.contains(role))
+        self.allows(roles, privilege)
+            || self.columns.iter().any(|(role, held, _)| *held == privilege && roles.contains(role))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store: two engines behind one door.
 
-pub mod catalog;
 pub mod builtins;
+pub mod catalog;
 mod conn;
 mod error;
 pub mod migrate;

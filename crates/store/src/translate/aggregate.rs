@@ -87,9 +87,15 @@ impl Translator<'_> {
             let arg = self.settle(args.into_iter().next().expect("one argument"))?;
             let ty = arg.ty.unmodified();
             if matches!(ty, Type::Bool | Type::Json | Type::Jsonb | Type::Uuid | Type::Bytea) {
-                return Err(SqlError::new("42883", format!("function {name}({}) does not exist", ty.base_name())).into());
+                return Err(
+                    SqlError::new("42883", format!("function {name}({}) does not exist", ty.base_name())).into()
+                );
             }
-            return Ok((name.to_owned(), ordered(&arg), if ty.family() == values::Family::String { Type::Text } else { ty }));
+            return Ok((
+                name.to_owned(),
+                ordered(&arg),
+                if ty.family() == values::Family::String { Type::Text } else { ty },
+            ));
         }
         let chosen = choose(name, &args)?;
         if call.over.is_none() && chosen.builtin.kind == Kind::Window {

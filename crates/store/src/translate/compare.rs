@@ -34,8 +34,11 @@ impl Translator<'_> {
             return Ok((self.settle(left)?, self.settle(right)?));
         }
         let missing = |left: &Typed, right: &Typed| {
-            SqlError::new("42883", format!("operator does not exist: {} {op} {}", left.ty.base_name(), right.ty.base_name()))
-                .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+            SqlError::new(
+                "42883",
+                format!("operator does not exist: {} {op} {}", left.ty.base_name(), right.ty.base_name()),
+            )
+            .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
         };
         let (a, b) = (left.ty.unmodified(), right.ty.unmodified());
         let common = if a == b {
@@ -54,7 +57,9 @@ impl Translator<'_> {
         };
         if common == Type::Json {
             return Err(SqlError::new("42883", format!("operator does not exist: json {op} json"))
-                .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+                .hint(
+                    "No operator matches the given name and argument types. You might need to add explicit type casts.",
+                )
                 .into());
         }
         // A literal keeps no modifier: '12.345' compared with numeric(10,2) is 12.345.

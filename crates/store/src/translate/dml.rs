@@ -25,7 +25,8 @@ impl<'a> Translator<'a> {
         let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
         let target = self.open(&relation, &quote(&alias), Verb::Insert)?;
         let named = target_columns(&relation, &insert.columns)?;
-        let columns = named.iter().map(|column| target.column(&column.name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
+        let columns =
+            named.iter().map(|column| target.column(&column.name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
         let named = named.iter().map(|column| column.name.clone()).collect();
         self.check_write(&relation, Privilege::Insert, &named)?;
         target.check_below(Privilege::Insert, &named)?;
@@ -72,12 +73,15 @@ impl<'a> Translator<'a> {
                 if names.is_empty() {
                     "DEFAULT VALUES".to_owned()
                 } else {
-                    let values = added.iter().map(|column| self.default_of(relation, column)).collect::<Result<Vec<_>>>()?;
+                    let values =
+                        added.iter().map(|column| self.default_of(relation, column)).collect::<Result<Vec<_>>>()?;
                     format!("VALUES ({})", values.join(", "))
                 }
             }
             InsertSource::Query(query) => match &query.body {
-                QueryBody::Values(rows) if query.with.is_none() && query.limit.is_none() && query.order_by.is_empty() => {
+                QueryBody::Values(rows)
+                    if query.with.is_none() && query.limit.is_none() && query.order_by.is_empty() =>
+                {
                     self.insert_rows(relation, columns, &added, rows, overriding)?
                 }
                 _ => self.insert_query(relation, columns, &added, query, overriding)?,
@@ -90,7 +94,7 @@ impl<'a> Translator<'a> {
             sql.push_str(&target.alias);
         }
         if source != "DEFAULT VALUES" {
-            sql.push_str(&format!(" ({})", names.join(", ")));
+            push_list(&mut sql, &names);
         }
         sql.push(' ');
         sql.push_str(&source);
@@ -103,7 +107,13 @@ impl<'a> Translator<'a> {
     }
 
     /// Adds the returning clause and asks the guard about what it and the conditions read.
-    fn finish(&mut self, mut sql: String, target: &Target<'a>, verb: Verb, returning: &[SelectItem]) -> Result<Translated> {
+    fn finish(
+        &mut self,
+        mut sql: String,
+        target: &Target<'a>,
+        verb: Verb,
+        returning: &[SelectItem],
+    ) -> Result<Translated> {
         let (items, columns) = self.bare(target, verb, returning)?;
         if !items.is_empty() {
             sql.push_str(" RETURNING ");
@@ -168,7 +178,10 @@ impl<'a> Translator<'a> {
         }
         match &column.default {
             Some(default) => {
-                let tree = default.tree().cloned().ok_or_else(|| unsupported(format!("the default of column \"{}\"", column.name)))?;
+                let tree = default
+                    .tree()
+                    .cloned()
+                    .ok_or_else(|| unsupported(format!("the default of column \"{}\"", column.name)))?;
                 self.frames.push(Frame::barrier());
                 let value = self.constant(&tree, &column.ty);
                 self.frames.pop();
@@ -216,14 +229,23 @@ impl<'a> Translator<'a> {
         Ok(sql)
     }
 
-    fn insert_value(&mut self, relation: &Arc<Relation>, column: &Column, value: &Expr, overriding: Option<bool>) -> Result<String> {
+    fn insert_value(
+        &mut self,
+        relation: &Arc<Relation>,
+        column: &Column,
+        value: &Expr,
+        overriding: Option<bool>,
+    ) -> Result<String> {
         if *value == Expr::Default {
             return self.default_of(relation, column);
         }
         if column.generated.is_some() {
-            return Err(SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name))
-                .detail(format!("Column \"{}\" is a generated column.", column.name))
-                .into());
+            return Err(SqlError::new(
+                "428C9",
+                format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name),
+            )
+            .detail(format!("Column \"{}\" is a generated column.", column.name))
+            .into());
         }
         match (column.identity, overriding) {
             (Some(Identity::Always), None) => return Err(identity_always(column)),
@@ -245,8 +267,11 @@ impl<'a> Translator<'a> {
         self.assign(value, &column.ty).map_err(|error| match error {
             crate::Error::Sql(mut inner) if inner.code == "42804" || inner.code == "42846" => {
                 "42804".clone_into(&mut inner.code);
-                inner.message =
-                    format!("column \"{}\" is of type {} but expression is of type {from}", column.name, column.ty.base_name());
+                inner.message = format!(
+                    "column \"{}\" is of type {} but expression is of type {from}",
+                    column.name,
+                    column.ty.base_name()
+                );
                 inner.hint = Some("You will need to rewrite or cast the expression.".to_owned());
                 crate::Error::Sql(inner)
             }
@@ -269,7 +294,11 @@ impl<'a> Translator<'a> {
         }
         let (inner, found) = self.query(query)?;
         if found.len() != columns.len() {
-            let more = if found.len() > columns.len() { "expressions than target columns" } else { "target columns than expressions" };
+            let more = if found.len() > columns.len() {
+                "expressions than target columns"
+            } else {
+                "target columns than expressions"
+            };
             return Err(SqlError::new("42601", format!("INSERT has more {more}")).into());
         }
         let mut items = Vec::with_capacity(columns.len() + added.len());
@@ -277,7 +306,11 @@ impl<'a> Translator<'a> {
         for (index, (column, found)) in columns.iter().zip(&found).enumerate() {
             let name = quote(&format!("c{index}"));
             let value = self.store(Typed::new(format!("q.{name}"), found.ty.clone()), column)?;
-            let sql = if is_rowid(relation, column) { format!("coalesce({}, {})", value.sql, not_null(relation, column)) } else { value.sql };
+            let sql = if is_rowid(relation, column) {
+                format!("coalesce({}, {})", value.sql, not_null(relation, column))
+            } else {
+                value.sql
+            };
             items.push(sql);
             names.push(name);
         }
@@ -285,7 +318,11 @@ impl<'a> Translator<'a> {
             items.push(self.default_of(relation, column)?);
         }
         // `WHERE true`: without it SQLite would read ON CONFLICT as a join's ON.
-        Ok(format!("SELECT {} FROM (WITH q({}) AS ({inner}) SELECT * FROM q) AS q WHERE true", items.join(", "), names.join(", ")))
+        Ok(format!(
+            "SELECT {} FROM (WITH q({}) AS ({inner}) SELECT * FROM q) AS q WHERE true",
+            items.join(", "),
+            names.join(", ")
+        ))
     }
 
     fn on_conflict(&mut self, target: &Target<'a>, conflict: &OnConflict) -> Result<String> {
@@ -298,15 +335,18 @@ impl<'a> Translator<'a> {
         match &conflict.target {
             None => {}
             Some(ConflictTarget::Constraint(name)) => {
-                let key = relation
-                    .primary_key
-                    .iter()
-                    .chain(&relation.uniques)
-                    .find(|key| key.name == *name)
-                    .ok_or_else(|| SqlError::new("42704", format!("constraint \"{name}\" for table \"{}\" does not exist", relation.name.name)))?;
+                let key =
+                    relation.primary_key.iter().chain(&relation.uniques).find(|key| key.name == *name).ok_or_else(
+                        || {
+                            SqlError::new(
+                                "42704",
+                                format!("constraint \"{name}\" for table \"{}\" does not exist", relation.name.name),
+                            )
+                        },
+                    )?;
                 let columns: Vec<String> = key.columns.iter().map(|column| quote(column)).collect();
                 self.frame().sources[0].used.extend(key.columns.iter().cloned());
-                sql.push_str(&format!(" ({})", columns.join(", ")));
+                push_list(&mut sql, &columns);
             }
             Some(ConflictTarget::Index { elements, filter }) => {
                 let mut terms = Vec::with_capacity(elements.len());
@@ -321,7 +361,7 @@ impl<'a> Translator<'a> {
                 {
                     return Err(no_key());
                 }
-                sql.push_str(&format!(" ({})", terms.join(", ")));
+                push_list(&mut sql, &terms);
                 if let Some(filter) = filter {
                     sql.push_str(" WHERE ");
                     sql.push_str(&self.boolean(filter)?.sql);
@@ -355,7 +395,9 @@ impl<'a> Translator<'a> {
         let mut assign = |this: &mut Self, name: &Name, value: &Expr| -> Result<()> {
             let column = target.column(name, Verb::Update)?;
             if !assigned.insert(column.name.clone()) {
-                return Err(SqlError::new("42601", format!("multiple assignments to same column \"{}\"", column.name)).into());
+                return Err(
+                    SqlError::new("42601", format!("multiple assignments to same column \"{}\"", column.name)).into()
+                );
             }
             columns.insert(name.clone());
             let sql = this.update_value(&target.table, column, value)?;
@@ -425,7 +467,7 @@ impl<'a> Translator<'a> {
         let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
         let mut from = Vec::with_capacity(update.from.len());
         for item in &update.from {
-            from.push(self.from_item(item)?);
+            from.push(self.source_item(item)?);
         }
         let set = self.assignments(&target, &update.set)?;
         let mut sql = format!("UPDATE {head} SET {set}");
@@ -521,12 +563,7 @@ impl<'a> Translator<'a> {
             filter: delete.filter.clone(),
             ..sql::ast::Select::empty()
         })));
-        let reads = |item: &SelectItem| match item {
-            SelectItem::Wildcard => true,
-            SelectItem::TableWildcard(_) | SelectItem::FieldWildcard(_) => false,
-            SelectItem::Expr { .. } => false,
-        };
-        if delete.returning.iter().any(reads) {
+        if delete.returning.contains(&SelectItem::Wildcard) {
             return Err(unsupported("DELETE … USING … RETURNING *"));
         }
         let exists = Expr::Exists(Box::new(query));
@@ -575,8 +612,10 @@ impl<'a> Translator<'a> {
             from = format!("(SELECT {alias}.*, {} FROM {from}) AS {alias}", outer.join(", "));
         }
         let mut items: Vec<String> = stored.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect();
-        let mut columns: Vec<OutColumn> =
-            stored.iter().map(|column| OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None }).collect();
+        let mut columns: Vec<OutColumn> = stored
+            .iter()
+            .map(|column| OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None })
+            .collect();
         self.frames.push(Frame::default());
         let result = checks.iter().map(|check| self.policy_over(relation, check, &alias)).collect::<Result<Vec<_>>>();
         self.frames.pop();
@@ -595,7 +634,12 @@ impl<'a> Translator<'a> {
         result
     }
 
-    fn existing_in_frame(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
+    fn existing_in_frame(
+        &mut self,
+        relation: &Arc<Relation>,
+        key: &[Name],
+        checks: &[Arc<Expr>],
+    ) -> Result<Translated> {
         let (head, target) = self.target(relation, None, Verb::Insert)?;
         let alias = &target.alias;
         let below: Option<Vec<Name>> = key.iter().map(|name| target.below(name).cloned()).collect();
@@ -616,7 +660,10 @@ impl<'a> Translator<'a> {
             let left = Typed::new(format!("{alias}.{}", quote(&column.name)), column.ty.clone());
             tests.push(format!("{} = ?{}", super::compare::ordered(&left), index + 1));
         }
-        Ok(Translated { sql: format!("SELECT {} FROM {head} WHERE {} LIMIT 1", items.join(", "), tests.join(" AND ")), columns })
+        Ok(Translated {
+            sql: format!("SELECT {} FROM {head} WHERE {} LIMIT 1", items.join(", "), tests.join(" AND ")),
+            columns,
+        })
     }
 
     /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
@@ -677,7 +724,12 @@ impl<'a> Translator<'a> {
         Ok(Translated { sql, columns })
     }
 
-    fn violations_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, checks: &[Arc<Expr>]) -> Result<Translated> {
+    fn violations_in_frame(
+        &mut self,
+        update: &Update,
+        relation: &Arc<Relation>,
+        checks: &[Arc<Expr>],
+    ) -> Result<Translated> {
         let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
         let rows = self.touched_in_frame(update, &target, &head, Privilege::Update)?.sql;
         let relation = &target.table;
@@ -686,7 +738,8 @@ impl<'a> Translator<'a> {
         for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
             if let Some(tree) = column.generated.as_ref().and_then(|text| text.tree().cloned()) {
                 let source = Source::of_relation(relation, &relation.name.name, inner.clone());
-                let value = self.with_source(source, |this| this.expr(&tree).and_then(|value| this.assign(value, &column.ty)))?;
+                let value =
+                    self.with_source(source, |this| this.expr(&tree).and_then(|value| this.assign(value, &column.ty)))?;
                 generated.push(format!("{} AS {}", value.sql, quote(&column.name)));
             }
         }
@@ -701,7 +754,8 @@ impl<'a> Translator<'a> {
         }
         let items: Vec<String> = tests.iter().map(|test| format!("({test}) IS TRUE")).collect();
         let all: Vec<String> = tests.iter().map(|test| format!("({test})")).collect();
-        let columns = tests.iter().map(|_| OutColumn { name: Name::from("check"), ty: Type::Bool, source: None }).collect();
+        let columns =
+            tests.iter().map(|_| OutColumn { name: Name::from("check"), ty: Type::Bool, source: None }).collect();
         let sql = format!("SELECT {} FROM {rows} WHERE ({}) IS NOT TRUE LIMIT 1", items.join(", "), all.join(" AND "));
         Ok(Translated { sql, columns })
     }
@@ -714,9 +768,9 @@ fn target_columns<'r>(relation: &'r Relation, names: &[Name]) -> Result<Vec<&'r 
     }
     let mut out: Vec<&Column> = Vec::with_capacity(names.len());
     for name in names {
-        let column = relation
-            .column(name)
-            .ok_or_else(|| SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name)))?;
+        let column = relation.column(name).ok_or_else(|| {
+            SqlError::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", relation.name.name))
+        })?;
         if out.iter().any(|known| known.name == *name) {
             return Err(SqlError::new("42701", format!("column \"{name}\" specified more than once")).into());
         }
@@ -739,8 +793,10 @@ fn has_key(relation: &Relation, columns: &[Name]) -> bool {
 }
 
 fn not_null(relation: &Relation, column: &Column) -> String {
-    let message =
-        format!("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column.name, relation.name.name);
+    let message = format!(
+        "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+        column.name, relation.name.name
+    );
     format!("pg_raise('23502', {})", text_sql(&message))
 }
 
@@ -754,6 +810,18 @@ fn identity_always(column: &Column) -> crate::Error {
     } else {
         format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name)
     };
-    let error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name)).detail(detail);
-    if column.generated.is_some() { error.into() } else { error.hint("Use OVERRIDING SYSTEM VALUE to override.").into() }
+    let error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name))
+        .detail(detail);
+    if column.generated.is_some() {
+        error.into()
+    } else {
+        error.hint("Use OVERRIDING SYSTEM VALUE to override.").into()
+    }
+}
+
+/// ` (a, b)`.
+fn push_list(sql: &mut String, items: &[String]) {
+    sql.push_str(" (");
+    sql.push_str(&items.join(", "));
+    sql.push(')');
 }

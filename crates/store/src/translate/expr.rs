@@ -32,18 +32,22 @@ impl Translator<'_> {
                 let right = self.expr(right)?;
                 self.distinct(left, right, *negated)
             }
-            Expr::Between { expr, low, high, symmetric, negated } => self.between(expr, low, high, *symmetric, *negated),
+            Expr::Between { expr, low, high, symmetric, negated } => {
+                self.between(expr, low, high, *symmetric, *negated)
+            }
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::InQuery { expr, query, negated } => self.in_query(expr, query, *negated),
             Expr::Quantified { left, op, all, right } => self.quantified(left, op, *all, right),
             Expr::Like { expr, pattern, escape, kind, negated } => {
                 self.like(expr, pattern, escape.as_deref(), *kind, *negated)
             }
-            Expr::Case { operand, branches, otherwise } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
+            Expr::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
             Expr::Cast { expr, ty } => {
                 let (ty, domain) = types::resolve_type(self.catalog, self.search_path, ty)?;
                 if let Some(domain) = domain
-                    && !(domain.checks.is_empty() && !domain.not_null)
+                    && (!domain.checks.is_empty() || domain.not_null)
                 {
                     return Err(unsupported(format!("a cast to domain \"{}\"", domain.name.name)));
                 }
@@ -87,7 +91,11 @@ impl Translator<'_> {
         if value.ty == Type::Unknown || value.ty == Type::Bool {
             return self.cast(value, &Type::Bool, CastContext::Implicit);
         }
-        Err(SqlError::new("42804", format!("argument of a condition must be type boolean, not type {}", value.ty.base_name())).into())
+        Err(SqlError::new(
+            "42804",
+            format!("argument of a condition must be type boolean, not type {}", value.ty.base_name()),
+        )
+        .into())
     }
 
     fn constant_literal(&mut self, literal: &Literal) -> Result<Typed> {
@@ -322,7 +330,14 @@ impl Translator<'_> {
         Ok(Typed::new(sql, Type::Bool))
     }
 
-    fn like(&mut self, expr: &Expr, pattern: &Expr, escape: Option<&Expr>, kind: LikeKind, negated: bool) -> Result<Typed> {
+    fn like(
+        &mut self,
+        expr: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        kind: LikeKind,
+        negated: bool,
+    ) -> Result<Typed> {
         let operator = match kind {
             LikeKind::Like => "~~",
             LikeKind::Ilike => "~~*",
@@ -377,8 +392,10 @@ impl Translator<'_> {
         let values = self.meet(values, "ARRAY")?;
         let ty = values[0].ty.clone();
         let nested = matches!(ty, Type::Array(_));
-        let items: Vec<String> =
-            values.iter().map(|value| if nested { format!("json({})", value.sql) } else { value.sql.clone() }).collect();
+        let items: Vec<String> = values
+            .iter()
+            .map(|value| if nested { format!("json({})", value.sql) } else { value.sql.clone() })
+            .collect();
         Ok(Typed::new(format!("json_array({})", items.join(", ")), ty.array_of()))
     }
 
@@ -405,7 +422,10 @@ impl Translator<'_> {
             .into());
         };
         let index = self.cast(index, &Type::Int4, CastContext::Assignment)?;
-        let sql = format!("json_extract({}, CASE WHEN {} > 0 THEN '$[' || ({} - 1) || ']' END)", value.sql, index.sql, index.sql);
+        let sql = format!(
+            "json_extract({}, CASE WHEN {} > 0 THEN '$[' || ({} - 1) || ']' END)",
+            value.sql, index.sql, index.sql
+        );
         Ok(Typed::new(sql, element))
     }
 }

@@ -56,7 +56,8 @@ impl Translator<'_> {
                     let args = self.arguments(call)?;
                     return self.extreme(args, name == "greatest");
                 }
-                "to_json" | "to_jsonb" | "row_to_json" if matches!(call.args.as_slice(), [one] if self.is_row(&one.value)) => {
+                "to_json" | "to_jsonb" | "row_to_json" if matches!(call.args.as_slice(), [one] if self.is_row(&one.value)) =>
+                {
                     return self.row_to_json(&call.args[0].value, name != "to_jsonb");
                 }
                 _ => {}
@@ -169,7 +170,11 @@ impl Translator<'_> {
             }
         }
         if named && !Self::is_builtin(&call.name.name) {
-            return Err(SqlError::new("42883", format!("function {}() does not exist with these arguments", call.name.name)).into());
+            return Err(SqlError::new(
+                "42883",
+                format!("function {}() does not exist with these arguments", call.name.name),
+            )
+            .into());
         }
         Ok(None)
     }
@@ -178,15 +183,14 @@ impl Translator<'_> {
     pub(super) fn returns_set(&self, call: &FunctionCall) -> bool {
         let own = |schema: &Name| {
             let found = self.catalog.functions(schema, &call.name.name);
-            (!found.is_empty()).then(|| found.iter().all(|function| matches!(function.returns, Returns::Scalar { set: true, .. })))
+            (!found.is_empty())
+                .then(|| found.iter().all(|function| matches!(function.returns, Returns::Scalar { set: true, .. })))
         };
         let found = match &call.name.schema {
             Some(schema) => own(schema),
             None => self.search_path.iter().find_map(own),
         };
-        found.unwrap_or_else(|| {
-            is_set_function(&call.name.name)
-        })
+        found.unwrap_or_else(|| is_set_function(&call.name.name))
     }
 
     /// The arguments in the order of the parameters, coerced, defaults filled in.
@@ -226,9 +230,12 @@ impl Translator<'_> {
             Returns::Scalar { .. } | Returns::Relation { .. } | Returns::Columns { .. } | Returns::Record { .. } => {
                 return Err(unsupported(format!("function {} as a value (it returns rows)", function.name.name)));
             }
-            Returns::Void => return Err(unsupported(format!("function {} as a value (it returns void)", function.name.name))),
+            Returns::Void => {
+                return Err(unsupported(format!("function {} as a value (it returns void)", function.name.name)));
+            }
         };
-        let strict: Vec<String> = if function.strict { args.iter().map(|(_, arg)| arg.sql.clone()).collect() } else { Vec::new() };
+        let strict: Vec<String> =
+            if function.strict { args.iter().map(|(_, arg)| arg.sql.clone()).collect() } else { Vec::new() };
         let (sql, columns) = self.unfold(function, args)?;
         let [column] = columns.as_slice() else {
             return Err(SqlError::new("42P13", "return type mismatch in function: it must return one column").into());
@@ -247,7 +254,11 @@ impl Translator<'_> {
 
     /// The body of a function as a query, its parameters replaced by the arguments. Runs with the owner's rights when the function is
     /// `security definer`, else with the caller's.
-    pub(super) fn unfold(&mut self, function: &Arc<Function>, args: Vec<(Option<Name>, Typed)>) -> Result<(String, Vec<OutColumn>)> {
+    pub(super) fn unfold(
+        &mut self,
+        function: &Arc<Function>,
+        args: Vec<(Option<Name>, Typed)>,
+    ) -> Result<(String, Vec<OutColumn>)> {
         if !function.language.eq_ignore_ascii_case("sql") {
             return Err(unsupported(format!("language {} (function {})", function.language, function.name.name)));
         }
@@ -285,15 +296,18 @@ impl Translator<'_> {
         (self.guard, self.caller) = (guard, caller);
         let (sql, columns) = match result {
             Ok(found) => found,
-            Err(crate::Error::Sql(error)) if matches!(&*error.code, "42501" | "54001") => return self.refusing(function, *error),
+            Err(crate::Error::Sql(error)) if matches!(&*error.code, "42501" | "54001") => {
+                return self.refusing(function, *error);
+            }
             Err(other) => return Err(other),
         };
         // A limit may be appended by the caller: a body that has its own is put into brackets.
-        let sql = if query.limit.is_some() || query.offset.is_some() || !query.order_by.is_empty() || query.with.is_some() {
-            format!("SELECT * FROM ({sql})")
-        } else {
-            sql
-        };
+        let sql =
+            if query.limit.is_some() || query.offset.is_some() || !query.order_by.is_empty() || query.with.is_some() {
+                format!("SELECT * FROM ({sql})")
+            } else {
+                sql
+            };
         Ok((sql, columns))
     }
 
@@ -320,7 +334,9 @@ impl Translator<'_> {
         let (sql, columns) = self.unfold(&function, args)?;
         let declared: Vec<(Name, Type)> = match &function.returns {
             Returns::Relation { name, .. } => match self.catalog.relations.get(name) {
-                Some(relation) => relation.columns.iter().map(|column| (column.name.clone(), column.ty.clone())).collect(),
+                Some(relation) => {
+                    relation.columns.iter().map(|column| (column.name.clone(), column.ty.clone())).collect()
+                }
                 None => return Err(SqlError::new("42P01", format!("relation \"{name}\" does not exist")).into()),
             },
             Returns::Columns { columns, .. } => columns.clone(),
@@ -330,7 +346,9 @@ impl Translator<'_> {
             }
         };
         if declared.len() != columns.len() {
-            return Err(SqlError::new("42P13", format!("return type mismatch in function {}", function.name.name)).into());
+            return Err(
+                SqlError::new("42P13", format!("return type mismatch in function {}", function.name.name)).into()
+            );
         }
         let mut items = Vec::with_capacity(columns.len());
         let mut names = Vec::with_capacity(columns.len());
@@ -347,30 +365,42 @@ impl Translator<'_> {
         };
         let columns = declared
             .into_iter()
-            .map(|(name, ty)| SourceColumn { source: relation.clone().map(|relation| (relation, name.clone())), name, ty, sql: None })
+            .map(|(name, ty)| SourceColumn {
+                source: relation.clone().map(|relation| (relation, name.clone())),
+                name,
+                ty,
+                sql: None,
+            })
             .collect();
         Ok(Some((sql, columns)))
     }
 
     /// A built-in set-returning function in `from`, as a source: text and columns.
-    pub(super) fn set_function(&mut self, call: &FunctionCall, ordinality: bool) -> Result<(String, Vec<SourceColumn>)> {
+    pub(super) fn set_function(
+        &mut self,
+        call: &FunctionCall,
+        ordinality: bool,
+    ) -> Result<(String, Vec<SourceColumn>)> {
         let name = &*call.name.name;
         let args = self.arguments(call)?;
         let plain = |name: &str, ty: Type| SourceColumn { name: Name::from(name), ty, source: None, sql: None };
         let mut columns = Vec::new();
         let mut sql = match (name, args.len()) {
             ("unnest", 1..) => {
-                let mut joins = String::new();
+                let mut joins = Vec::with_capacity(args.len());
                 let mut items = Vec::with_capacity(args.len());
                 for (index, arg) in args.iter().enumerate() {
                     let Some(element) = arg.ty.element() else {
-                        return Err(SqlError::new("42883", format!("function unnest({}) does not exist", arg.ty.base_name())).into());
+                        return Err(SqlError::new(
+                            "42883",
+                            format!("function unnest({}) does not exist", arg.ty.base_name()),
+                        )
+                        .into());
                     };
-                    let joint = if index == 0 { "" } else { " FULL JOIN " };
-                    joins.push_str(&format!("{joint}json_each({}) AS u{index}", arg.sql));
-                    if index > 0 {
-                        joins.push_str(&format!(" ON u{index}.key = u0.key"));
-                    }
+                    joins.push(match index {
+                        0 => format!("json_each({}) AS u0", arg.sql),
+                        _ => format!(" FULL JOIN json_each({}) AS u{index} ON u{index}.key = u0.key", arg.sql),
+                    });
                     let column = if args.len() == 1 { "unnest".to_owned() } else { format!("unnest{index}") };
                     items.push(format!("u{index}.value AS {}", super::quote(&column)));
                     columns.push(plain(&column, element.clone()));
@@ -378,7 +408,7 @@ impl Translator<'_> {
                 if ordinality {
                     items.push("u0.key + 1 AS ordinality".to_owned());
                 }
-                format!("(SELECT {} FROM {joins})", items.join(", "))
+                format!("(SELECT {} FROM {})", items.join(", "), joins.concat())
             }
             ("generate_series", 2 | 3) if args.iter().all(|arg| arg.ty.is_integer() || arg.ty == Type::Unknown) => {
                 let ty = if args.iter().any(|arg| arg.ty == Type::Int8) { Type::Int8 } else { Type::Int4 };
@@ -396,9 +426,21 @@ impl Translator<'_> {
                     texts[0], texts[1]
                 )
             }
-            ("jsonb_array_elements" | "json_array_elements" | "jsonb_array_elements_text" | "json_array_elements_text", 1) => {
+            (
+                "jsonb_array_elements"
+                | "json_array_elements"
+                | "jsonb_array_elements_text"
+                | "json_array_elements_text",
+                1,
+            ) => {
                 let as_text = name.ends_with("_text");
-                let ty = if as_text { Type::Text } else if name.starts_with("jsonb") { Type::Jsonb } else { Type::Json };
+                let ty = if as_text {
+                    Type::Text
+                } else if name.starts_with("jsonb") {
+                    Type::Jsonb
+                } else {
+                    Type::Json
+                };
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("value", ty));
                 let value = if as_text { "pg_json_as_text(value)" } else { "value" };
@@ -407,7 +449,13 @@ impl Translator<'_> {
             }
             ("jsonb_each" | "json_each" | "jsonb_each_text" | "json_each_text", 1) => {
                 let as_text = name.ends_with("_text");
-                let ty = if as_text { Type::Text } else if name.starts_with("jsonb") { Type::Jsonb } else { Type::Json };
+                let ty = if as_text {
+                    Type::Text
+                } else if name.starts_with("jsonb") {
+                    Type::Jsonb
+                } else {
+                    Type::Json
+                };
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("key", Type::Text));
                 columns.push(plain("value", ty));
@@ -456,14 +504,19 @@ impl Translator<'_> {
 
 /// The one query of a function's body.
 pub(super) fn body_query(function: &Function) -> Result<Query> {
-    let statements = sql::parse_statements(&function.body).map_err(|error| {
-        SqlError::new("42601", format!("in function {}: {}", function.name.name, error.message))
-    })?;
+    let statements = sql::parse_statements(&function.body)
+        .map_err(|error| SqlError::new("42601", format!("in function {}: {}", function.name.name, error.message)))?;
     match <[_; 1]>::try_from(statements) {
         Ok([statement]) => match statement.node {
             Statement::Query(query) => Ok(*query),
-            other => Err(unsupported(format!("a function used in a query whose body is {} ({})", other.kind(), function.name.name))),
+            other => Err(unsupported(format!(
+                "a function used in a query whose body is {} ({})",
+                other.kind(),
+                function.name.name
+            ))),
         },
-        Err(_) => Err(unsupported(format!("a function of several statements used in a query ({})", function.name.name))),
+        Err(_) => {
+            Err(unsupported(format!("a function of several statements used in a query ({})", function.name.name)))
+        }
     }
 }

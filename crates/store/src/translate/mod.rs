@@ -51,14 +51,14 @@ pub struct Access<'a> {
 /// Decides what a statement may touch. Implemented by the policy room for a role; [`Owner`] for the house itself.
 pub trait Guard {
     /// Refuses (42501) or accepts the use of a relation.
-    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError>;
+    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<()>;
     /// The condition that rows must meet to be seen, or none.
-    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>, SqlError>;
+    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>>;
     /// The condition that existing rows must meet to be touched by `privilege` (`Update` or `Delete`), or none. Without the select policies:
     /// these are asked for through [`Guard::visible`] when the statement reads the table's columns.
-    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>, SqlError>;
+    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>>;
     /// Refuses or accepts a call of a function of the user's.
-    fn execute(&self, function: &crate::catalog::Function) -> Result<(), SqlError>;
+    fn execute(&self, function: &crate::catalog::Function) -> Result<()>;
 }
 
 /// Nothing is refused and no row is hidden: migrations, owners' views, the house's own work.
@@ -66,16 +66,16 @@ pub trait Guard {
 pub struct Owner;
 
 impl Guard for Owner {
-    fn check(&self, _: &Relation, _: &Access<'_>) -> Result<(), SqlError> {
+    fn check(&self, _: &Relation, _: &Access<'_>) -> Result<()> {
         Ok(())
     }
-    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<Expr>>, SqlError> {
+    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<Expr>>> {
         Ok(None)
     }
-    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<Expr>>, SqlError> {
+    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<Expr>>> {
         Ok(None)
     }
-    fn execute(&self, _: &crate::catalog::Function) -> Result<(), SqlError> {
+    fn execute(&self, _: &crate::catalog::Function) -> Result<()> {
         Ok(())
     }
 }
@@ -168,9 +168,19 @@ impl<'a> Translator<'a> {
     /// Translates an expression over the columns of one relation (a check, a default, a generated column, a policy), which SQLite knows
     /// by `alias`; an empty alias leaves the columns bare, as `create table` and `create index` want them. The result is coerced to `target`
     /// as in an assignment, if one is given.
-    pub fn over_relation(&mut self, expr: &Expr, relation: &Arc<Relation>, alias: &str, target: Option<&Type>) -> Result<Typed> {
+    pub fn over_relation(
+        &mut self,
+        expr: &Expr,
+        relation: &Arc<Relation>,
+        alias: &str,
+        target: Option<&Type>,
+    ) -> Result<Typed> {
         let mut frame = scope::Frame::barrier();
-        frame.push(scope::Source::of_relation(relation, &relation.name.name, if alias.is_empty() { String::new() } else { quote(alias) }));
+        frame.push(scope::Source::of_relation(
+            relation,
+            &relation.name.name,
+            if alias.is_empty() { String::new() } else { quote(alias) },
+        ));
         self.frames.push(frame);
         let result = self.expr(expr).and_then(|typed| match target {
             Some(target) => self.assign(typed, target),

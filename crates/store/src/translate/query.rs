@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{
-    Cte, CteBody, Distinct, Expr, FromItem, GroupItem, JoinCondition, JoinKind, Literal, ObjectName, OrderBy, Quantity, Query, QueryBody, Select,
-    SelectItem, SetOp, TableAlias, TableFunction,
+    Cte, CteBody, Distinct, Expr, FromItem, GroupItem, JoinCondition, JoinKind, Literal, ObjectName, OrderBy, Quantity,
+    Query, QueryBody, Select, SelectItem, SetOp, TableAlias, TableFunction,
 };
 use sql::visit::{self, Scope, Visitor};
 use values::{CastContext, Type};
@@ -154,7 +154,13 @@ impl Translator<'_> {
         }
     }
 
-    fn set_op(&mut self, op: SetOp, all: bool, left: &QueryBody, right: &QueryBody) -> Result<(String, Vec<OutColumn>)> {
+    fn set_op(
+        &mut self,
+        op: SetOp,
+        all: bool,
+        left: &QueryBody,
+        right: &QueryBody,
+    ) -> Result<(String, Vec<OutColumn>)> {
         let word = match (op, all) {
             (SetOp::Union, true) => "UNION ALL",
             (SetOp::Union, false) => "UNION",
@@ -205,7 +211,11 @@ impl Translator<'_> {
         for index in 0..width {
             let column = table.iter().map(|row| row[index].clone()).collect();
             let column = self.meet(column, "VALUES")?;
-            columns.push(OutColumn { name: Name::from(format!("column{}", index + 1)), ty: column[0].ty.clone(), source: None });
+            columns.push(OutColumn {
+                name: Name::from(format!("column{}", index + 1)),
+                ty: column[0].ty.clone(),
+                source: None,
+            });
             for (row, value) in table.iter_mut().zip(column) {
                 row[index] = value;
             }
@@ -239,7 +249,7 @@ impl Translator<'_> {
             if index > 0 {
                 from.push_str(" CROSS JOIN ");
             }
-            from.push_str(&self.from_item(item)?);
+            from.push_str(&self.source_item(item)?);
         }
         let filter = match &select.filter {
             Some(filter) => Some(self.boolean(filter)?.sql),
@@ -327,7 +337,7 @@ impl Translator<'_> {
     ) -> Result<(String, Vec<OutColumn>)> {
         let mut partition = Vec::with_capacity(keys.len());
         for key in keys {
-            let value = match self.output_reference(key, &items) {
+            let value = match Self::output_reference(key, &items) {
                 Some(value) => value,
                 None => self.expr(key)?,
             };
@@ -337,9 +347,12 @@ impl Translator<'_> {
         let mut inner = String::from("SELECT ");
         push_items(&mut inner, &items, false);
         let window = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
-        inner.push_str(&format!(", row_number() OVER (PARTITION BY {}{window}) AS \"~first\"", partition.join(", ")));
+        let first = format!(", row_number() OVER (PARTITION BY {}{window}) AS \"~first\"", partition.join(", "));
+        inner.push_str(&first);
         if !order.is_empty() {
-            inner.push_str(&format!(", row_number() OVER (ORDER BY {order}) AS \"~order\""));
+            inner.push_str(", row_number() OVER (ORDER BY ");
+            inner.push_str(&order);
+            inner.push_str(") AS \"~order\"");
         }
         inner.push_str(middle);
         let names: Vec<String> = items.iter().map(|(_, column)| quote(&column.name)).collect();
@@ -355,8 +368,9 @@ impl Translator<'_> {
             GroupItem::Expr(expr) => {
                 if let Expr::Literal(Literal::Integer(position)) = expr {
                     let found = position.parse::<usize>().ok().and_then(|at| items.get(at.wrapping_sub(1)));
-                    let (value, _) = found
-                        .ok_or_else(|| SqlError::new("42P10", format!("GROUP BY position {position} is not in select list")))?;
+                    let (value, _) = found.ok_or_else(|| {
+                        SqlError::new("42P10", format!("GROUP BY position {position} is not in select list"))
+                    })?;
                     return Ok(ordered(value));
                 }
                 match self.expr(expr) {
@@ -379,14 +393,16 @@ impl Translator<'_> {
         }
     }
 
-    fn output_reference(&self, expr: &Expr, items: &[(Typed, OutColumn)]) -> Option<Typed> {
+    fn output_reference(expr: &Expr, items: &[(Typed, OutColumn)]) -> Option<Typed> {
         match expr {
             Expr::Column { parts } if parts.len() == 1 => {
                 items.iter().find(|(_, column)| column.name == parts[0]).map(|(value, _)| value.clone())
             }
-            Expr::Literal(Literal::Integer(position)) => {
-                position.parse::<usize>().ok().and_then(|at| items.get(at.wrapping_sub(1))).map(|(value, _)| value.clone())
-            }
+            Expr::Literal(Literal::Integer(position)) => position
+                .parse::<usize>()
+                .ok()
+                .and_then(|at| items.get(at.wrapping_sub(1)))
+                .map(|(value, _)| value.clone()),
             _ => None,
         }
     }
@@ -395,7 +411,7 @@ impl Translator<'_> {
     pub(super) fn order_terms(&mut self, terms: &[OrderBy], items: &[(Typed, OutColumn)]) -> Result<String> {
         let mut out = Vec::with_capacity(terms.len());
         for term in terms {
-            let value = match self.output_reference(&term.expr, items) {
+            let value = match Self::output_reference(&term.expr, items) {
                 Some(value) => value,
                 None => self.expr(&term.expr)?,
             };
@@ -421,7 +437,8 @@ impl Translator<'_> {
                     let ty = value.ty.clone();
                     out.push((value, OutColumn { name: column.name.clone(), ty, source }));
                 }
-                let hidden: BTreeSet<(usize, usize)> = merged.iter().flat_map(|column| column.hides.iter().copied()).collect();
+                let hidden: BTreeSet<(usize, usize)> =
+                    merged.iter().flat_map(|column| column.hides.iter().copied()).collect();
                 let widths: Vec<usize> = self.frame().sources.iter().map(|source| source.columns.len()).collect();
                 for (source, width) in widths.into_iter().enumerate() {
                     for index in 0..width {
@@ -470,7 +487,7 @@ impl Translator<'_> {
     }
 
     /// Translates one source and makes its columns visible in the innermost frame.
-    pub(super) fn from_item(&mut self, item: &FromItem) -> Result<String> {
+    pub(super) fn source_item(&mut self, item: &FromItem) -> Result<String> {
         match item {
             FromItem::Table { name, alias, .. } => self.table(name, alias.as_ref()),
             FromItem::Query { lateral, query, alias } => {
@@ -484,8 +501,10 @@ impl Translator<'_> {
                 self.frame().sources = neighbours;
                 self.frame().merged = merged;
                 let (sql, columns) = result?;
-                let columns =
-                    columns.into_iter().map(|column| SourceColumn { name: column.name, ty: column.ty, source: column.source, sql: None }).collect();
+                let columns = columns
+                    .into_iter()
+                    .map(|column| SourceColumn { name: column.name, ty: column.ty, source: column.source, sql: None })
+                    .collect();
                 let unnamed = TableAlias { name: Name::from("subquery"), columns: Vec::new() };
                 self.derived(format!("({sql})"), columns, alias.as_ref().unwrap_or(&unnamed), None)
             }
@@ -507,8 +526,17 @@ impl Translator<'_> {
                 let alias = alias.as_ref().unwrap_or(&named);
                 // A function with one column lends it its alias.
                 let mut given = alias.clone();
-                if given.columns.is_empty() && offered.len() == 1 + usize::from(*ordinality) && offered[0].source.is_none() {
-                    let single = !matches!(&*call.name.name, "jsonb_array_elements" | "json_array_elements" | "jsonb_array_elements_text" | "json_array_elements_text");
+                if given.columns.is_empty()
+                    && offered.len() == 1 + usize::from(*ordinality)
+                    && offered[0].source.is_none()
+                {
+                    let single = !matches!(
+                        &*call.name.name,
+                        "jsonb_array_elements"
+                            | "json_array_elements"
+                            | "jsonb_array_elements_text"
+                            | "json_array_elements_text"
+                    );
                     if single {
                         given.columns.push(alias.name.clone());
                     }
@@ -538,7 +566,12 @@ impl Translator<'_> {
         if alias.columns.len() > columns.len() {
             return Err(SqlError::new(
                 "42P10",
-                format!("table \"{}\" has {} columns available but {} columns specified", alias.name, columns.len(), alias.columns.len()),
+                format!(
+                    "table \"{}\" has {} columns available but {} columns specified",
+                    alias.name,
+                    columns.len(),
+                    alias.columns.len()
+                ),
             )
             .into());
         }
@@ -676,7 +709,11 @@ impl Translator<'_> {
     }
 
     /// Runs `f` with another search path. Bodies of views and policies were written under the migrations' path.
-    pub(super) fn with_path<T>(&mut self, path: &[Name], f: impl FnOnce(&mut Translator<'_>) -> Result<T>) -> Result<T> {
+    pub(super) fn with_path<T>(
+        &mut self,
+        path: &[Name],
+        f: impl FnOnce(&mut Translator<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut inner = Translator {
             catalog: self.catalog,
             guard: self.guard,
@@ -707,9 +744,9 @@ impl Translator<'_> {
             JoinKind::Cross => "CROSS JOIN",
         };
         let before = self.frame().sources.len();
-        let left_sql = self.from_item(left)?;
+        let left_sql = self.source_item(left)?;
         let middle = self.frame().sources.len();
-        let right_sql = self.from_item(right)?;
+        let right_sql = self.source_item(right)?;
         let right_sql = if matches!(right, FromItem::Join { .. }) { format!("({right_sql})") } else { right_sql };
         let on = match condition {
             JoinCondition::None => String::new(),
@@ -722,7 +759,9 @@ impl Translator<'_> {
                     .iter()
                     .flat_map(|source| source.columns.iter().map(|column| column.name.clone()))
                     .filter(|name| {
-                        frame.sources[middle..].iter().any(|source| source.columns.iter().any(|column| column.name == *name))
+                        frame.sources[middle..]
+                            .iter()
+                            .any(|source| source.columns.iter().any(|column| column.name == *name))
                     })
                     .collect();
                 self.using(kind, before, middle, &names)?
@@ -741,21 +780,22 @@ impl Translator<'_> {
                         return Ok((at, index));
                     }
                 }
-                Err(SqlError::new("42703", format!("column \"{name}\" specified in USING clause does not exist in both tables")).into())
+                Err(SqlError::new(
+                    "42703",
+                    format!("column \"{name}\" specified in USING clause does not exist in both tables"),
+                )
+                .into())
             };
             let earlier = self.frame().merged.iter().position(|merged| merged.name == *name);
             let end = self.frame().sources.len();
             let right_at = find(middle..end, self)?;
             let (_, right, _) = self.source_column(right_at.0, right_at.1);
-            let (left, mut hides) = match earlier {
-                Some(at) => {
-                    let merged = self.frame().merged.remove(at);
-                    (merged.value, merged.hides)
-                }
-                None => {
-                    let left_at = find(before..middle, self)?;
-                    (self.source_column(left_at.0, left_at.1).1, vec![left_at])
-                }
+            let (left, mut hides) = if let Some(at) = earlier {
+                let merged = self.frame().merged.remove(at);
+                (merged.value, merged.hides)
+            } else {
+                let left_at = find(before..middle, self)?;
+                (self.source_column(left_at.0, left_at.1).1, vec![left_at])
             };
             hides.push(right_at);
             tests.push(self.compare(left.clone(), &sql::ast::BinaryOp::Eq, right.clone())?.sql);
@@ -777,7 +817,11 @@ fn has_query(expr: &Expr) -> bool {
         fn expr(&mut self, expr: &Expr, _: &Scope) {
             self.0 |= matches!(
                 expr,
-                Expr::InQuery { .. } | Expr::Exists(_) | Expr::Subquery(_) | Expr::ArrayQuery(_) | Expr::Quantified { right: Quantity::Query(_), .. }
+                Expr::InQuery { .. }
+                    | Expr::Exists(_)
+                    | Expr::Subquery(_)
+                    | Expr::ArrayQuery(_)
+                    | Expr::Quantified { right: Quantity::Query(_), .. }
             );
         }
     }

@@ -42,18 +42,28 @@ impl Translator<'_> {
             return self.literal(literal, target);
         }
         let Some(needed) = Type::cast_context(&value.ty, target) else {
-            return Err(SqlError::new("42846", format!("cannot cast type {} to {}", value.ty.base_name(), target.base_name())).into());
+            return Err(SqlError::new(
+                "42846",
+                format!("cannot cast type {} to {}", value.ty.base_name(), target.base_name()),
+            )
+            .into());
         };
         if needed > context {
             let message = match context {
                 CastContext::Assignment => {
-                    format!("column is of type {} but expression is of type {}", target.base_name(), value.ty.base_name())
+                    format!(
+                        "column is of type {} but expression is of type {}",
+                        target.base_name(),
+                        value.ty.base_name()
+                    )
                 }
                 CastContext::Implicit | CastContext::Explicit => {
                     format!("cannot convert type {} to {} implicitly", value.ty.base_name(), target.base_name())
                 }
             };
-            return Err(SqlError::new("42804", message).hint("You will need to rewrite or cast the expression.").into());
+            return Err(SqlError::new("42804", message)
+                .hint("You will need to rewrite or cast the expression.")
+                .into());
         }
         let sql = cast_sql(&value, target, context == CastContext::Explicit)?;
         Ok(Typed::new(sql, target.clone()))
@@ -131,7 +141,8 @@ fn fill(template: &str, args: &[String]) -> String {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
         let end = after.find('}').expect("templates of the table close their braces; a test reads them all");
-        let index: usize = after[..end].parse().expect("templates of the table number their arguments; a test reads them all");
+        let index: usize =
+            after[..end].parse().expect("templates of the table number their arguments; a test reads them all");
         out.push_str(args.get(index).map_or("NULL", String::as_str));
         rest = &after[end + 1..];
     }
@@ -140,6 +151,7 @@ fn fill(template: &str, args: &[String]) -> String {
 }
 
 /// The text of a cast between two types that PostgreSQL allows.
+#[expect(clippy::unnested_or_patterns, reason = "a table reads best with a line for each pair")]
 pub(super) fn cast_sql(value: &Typed, target: &Type, explicit: bool) -> Result<String> {
     let (from, to) = (&value.ty, target);
     let sql = &value.sql;
@@ -327,7 +339,8 @@ fn accept(name: &str, ty: &Type, bound: &Bound) -> Option<(u32, Option<Type>)> {
         return Some((if pseudo { 2 } else { 0 }, Some(ty.clone())));
     }
     if Type::casts_implicitly(ty, &target) {
-        let preferred = matches!(target, Type::Text | Type::Float8 | Type::TimestampTz(_) | Type::Bool | Type::Interval);
+        let preferred =
+            matches!(target, Type::Text | Type::Float8 | Type::TimestampTz(_) | Type::Bool | Type::Interval);
         // Among numbers the nearest wider type is the cheapest, so that int4 + int8 is int8 and not float8.
         let distance = match (rank(ty), rank(&target)) {
             (Some(from), Some(to)) => to.saturating_sub(from),

@@ -10,6 +10,9 @@ use super::{Translator, Typed, push_quoted};
 use crate::catalog::{Name, QName, Relation};
 use crate::error::{Result, SqlError};
 
+/// A column's value, and the base column that it shows unchanged.
+pub(super) type Found = (Typed, Option<(QName, Name)>);
+
 /// A column a source offers.
 #[derive(Clone, Debug)]
 pub(super) struct SourceColumn {
@@ -146,7 +149,7 @@ impl Translator<'_> {
     }
 
     /// Resolves a column reference of one to three parts.
-    pub(super) fn column(&mut self, parts: &[Name]) -> Result<(Typed, Option<(QName, Name)>)> {
+    pub(super) fn column(&mut self, parts: &[Name]) -> Result<Found> {
         let (schema, table, column) = match parts {
             [column] => (None, None, column),
             [table, column] => (None, Some(table), column),
@@ -189,7 +192,7 @@ impl Translator<'_> {
         schema: Option<&Name>,
         table: Option<&Name>,
         column: &Name,
-    ) -> Result<Option<(Typed, Option<(QName, Name)>)>> {
+    ) -> Result<Option<Found>> {
         let frame = &mut self.frames[depth];
         if table.is_none()
             && let Some(merged) = frame.merged.iter().find(|merged| merged.name == *column)
@@ -204,7 +207,9 @@ impl Translator<'_> {
         }
         let mut found: Option<(usize, usize)> = None;
         for (at, source) in frame.sources.iter().enumerate() {
-            if table.is_some_and(|table| source.alias != *table) || (schema.is_some() && source.schema.as_ref() != schema) {
+            if table.is_some_and(|table| source.alias != *table)
+                || (schema.is_some() && source.schema.as_ref() != schema)
+            {
                 continue;
             }
             if let Some(index) = source.columns.iter().position(|candidate| candidate.name == *column) {
@@ -237,7 +242,9 @@ impl Translator<'_> {
             .sources
             .iter()
             .position(|source| source.alias == name.name && (name.schema.is_none() || source.schema == name.schema))
-            .ok_or_else(|| SqlError::new("42P01", format!("missing FROM-clause entry for table \"{}\"", name.name)).into())
+            .ok_or_else(|| {
+                SqlError::new("42P01", format!("missing FROM-clause entry for table \"{}\"", name.name)).into()
+            })
     }
 
     /// A column of a source of the innermost frame, marked as read.

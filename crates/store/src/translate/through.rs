@@ -133,7 +133,8 @@ impl Target<'_> {
         let mut judge = String::from("CASE");
         for (view, condition) in &self.checks {
             let message = text_sql(&format!("new row violates check option for view \"{view}\""));
-            judge.push_str(&format!(" WHEN ({condition}) IS NOT TRUE THEN pg_raise('44000', {message})"));
+            let branch = format!(" WHEN ({condition}) IS NOT TRUE THEN pg_raise('44000', {message})");
+            judge.push_str(&branch);
         }
         judge.push_str(" END");
         if items.is_empty() { judge } else { format!("{items}, {judge}") }

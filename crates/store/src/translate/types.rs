@@ -38,7 +38,11 @@ pub fn resolve_type(catalog: &Catalog, path: &[Name], name: &TypeName) -> Result
         });
         match found {
             Some(found) => found,
-            None if matches!(&*own.name, "bit" | "varbit" | "xml" | "money" | "point" | "line" | "box" | "path" | "polygon" | "circle") => {
+            None if matches!(
+                &*own.name,
+                "bit" | "varbit" | "xml" | "money" | "point" | "line" | "box" | "path" | "polygon" | "circle"
+            ) =>
+            {
                 return Err(unsupported(format!("type \"{}\"", own.name)));
             }
             None => return Err(SqlError::new("42704", format!("type \"{}\" does not exist", own.name)).into()),

@@ -18,7 +18,11 @@ impl<'a> Translator<'a> {
     pub(super) fn view(&mut self, relation: &Arc<Relation>, view: &View) -> Result<Option<String>> {
         let guard: &'a dyn Guard = if view.security_invoker { self.caller } else { &Owner };
         let Some(tree) = view.query.tree() else {
-            return if view.security_invoker { Err(unsupported(format!("the query of view {}", relation.name))) } else { Ok(None) };
+            return if view.security_invoker {
+                Err(unsupported(format!("the query of view {}", relation.name)))
+            } else {
+                Ok(None)
+            };
         };
         if !view.security_invoker && !depends_on_caller(self.catalog, tree, 0) {
             return Ok(None);

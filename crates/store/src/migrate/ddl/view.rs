@@ -25,17 +25,17 @@ impl Reads {
 }
 
 impl Guard for Reads {
-    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<(), SqlError> {
+    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<()> {
         self.0.borrow_mut().entry(relation.name.clone()).or_default().extend(access.columns.iter().cloned());
         Ok(())
     }
-    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<sql::ast::Expr>>, SqlError> {
+    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<sql::ast::Expr>>> {
         Ok(None)
     }
-    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<sql::ast::Expr>>, SqlError> {
+    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<sql::ast::Expr>>> {
         Ok(None)
     }
-    fn execute(&self, _: &Function) -> Result<(), SqlError> {
+    fn execute(&self, _: &Function) -> Result<()> {
         Ok(())
     }
 }
