@@ -2,7 +2,6 @@
 //!
 //! `sqlite_expressions.tsv` has an expression and its answer a line: `select <expression>` in psql with a C locale and UTC, null as
 //! `NULL`, a refusal as `ERROR <SQLSTATE>: <message>`, a line feed as `\\n`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 use std::sync::Arc;
 

@@ -411,20 +411,9 @@ impl Translator<'_> {
                 format!("(SELECT {} FROM {})", items.join(", "), joins.concat())
             }
             ("generate_series", 2 | 3) if args.iter().all(|arg| arg.ty.is_integer() || arg.ty == Type::Unknown) => {
-                let ty = if args.iter().any(|arg| arg.ty == Type::Int8) { Type::Int8 } else { Type::Int4 };
-                let mut texts = Vec::with_capacity(3);
-                for arg in args {
-                    texts.push(self.implicit(arg, &ty)?.sql);
-                }
-                let step = texts.get(2).cloned().unwrap_or_else(|| "1".to_owned());
+                let (sql, ty) = self.series(args, ordinality)?;
                 columns.push(plain("generate_series", ty));
-                let ordinal = if ordinality { ", n AS ordinality" } else { "" };
-                format!(
-                    "(WITH RECURSIVE s(v, stop, step, n) AS (SELECT a, b, c, 1 FROM (SELECT {} AS a, {} AS b, {step} AS c) \
-                     WHERE (c > 0 AND a <= b) OR (c < 0 AND a >= b) UNION ALL SELECT v + step, stop, step, n + 1 FROM s \
-                     WHERE (step > 0 AND v + step <= stop) OR (step < 0 AND v + step >= stop)) SELECT v AS generate_series{ordinal} FROM s)",
-                    texts[0], texts[1]
-                )
+                sql
             }
             (
                 "jsonb_array_elements"
@@ -485,6 +474,25 @@ impl Translator<'_> {
         }
         sql.shrink_to_fit();
         Ok((sql, columns))
+    }
+
+    /// `generate_series` over integers, as a recursion.
+    fn series(&mut self, args: Vec<Typed>, ordinality: bool) -> Result<(String, Type)> {
+        let ty = if args.iter().any(|arg| arg.ty == Type::Int8) { Type::Int8 } else { Type::Int4 };
+        let mut texts = Vec::with_capacity(3);
+        for arg in args {
+            texts.push(self.implicit(arg, &ty)?.sql);
+        }
+        let step = texts.get(2).map_or("1", String::as_str);
+        let ordinal = if ordinality { ", n AS ordinality" } else { "" };
+        let sql = format!(
+            "(WITH RECURSIVE s(v, stop, step, n) AS (SELECT a, b, c, 1 FROM (SELECT {} AS a, {} AS b, {step} AS c) \
+             WHERE (c > 0 AND a <= b) OR (c < 0 AND a >= b) UNION ALL SELECT v + step, stop, step, n + 1 FROM s \
+             WHERE (step > 0 AND v + step <= stop) OR (step < 0 AND v + step >= stop)) \
+             SELECT v AS generate_series{ordinal} FROM s)",
+            texts[0], texts[1]
+        );
+        Ok((sql, ty))
     }
 
     fn jsonish(&mut self, value: Typed) -> Result<Typed> {
