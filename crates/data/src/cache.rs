@@ -263,7 +263,7 @@ impl Template {
         for slot in &self.slots {
             let mut level = &mut compiled;
             for child in &slot.path {
-                level = &mut level.children[*child].level;
+                level = &mut Arc::make_mut(&mut level.children)[*child].level;
             }
             set(&mut level.params[slot.param], slot, &literals, request);
         }

@@ -24,7 +24,8 @@ use crate::request::{
 };
 use crate::tree;
 
-/// A level's statement, ready to run, and how its rows become output.
+/// A level's statement, ready to run, and how its rows become output. What requests of one shape have in common is shared: a copy costs
+/// its parameters.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// The text.
@@ -32,19 +33,19 @@ pub struct Compiled {
     /// Its parameters.
     pub params: Vec<Param>,
     /// Which parameters are the lists of the parents' keys, with the key's type; one for each key column.
-    pub keys: Vec<(usize, Type)>,
+    pub keys: Arc<[(usize, Type)]>,
     /// The type of each column of the answer.
-    pub types: Vec<Type>,
+    pub types: Arc<[Type]>,
     /// The output.
-    pub fields: Vec<OutField>,
+    pub fields: Arc<[OutField]>,
     /// The embeds.
-    pub children: Vec<CompiledChild>,
+    pub children: Arc<Vec<CompiledChild>>,
     /// The columns that say which parent a row belongs to.
     pub link: Range<usize>,
     /// Columns that only order the rows of a write: type, descending, nulls first.
     pub sort: Vec<(usize, bool, bool)>,
     /// Without rows there is still one: aggregates of nothing.
-    pub empty_row: Option<Vec<u8>>,
+    pub empty_row: Option<Arc<[u8]>>,
 }
 
 /// One place of the output.
@@ -52,6 +53,8 @@ pub struct Compiled {
 pub struct OutField {
     /// Its key.
     pub key: Arc<str>,
+    /// What comes before its value in JSON: `{` or `,`, and the key unless it is lifted away.
+    pub json: Box<[u8]>,
     /// What stands there.
     pub value: Field,
 }
@@ -188,13 +191,13 @@ impl Compiler<'_> {
         Ok(Compiled {
             sql,
             params: params.values,
-            keys,
-            types,
-            fields: fields(level),
-            children,
+            keys: keys.into(),
+            types: types.into(),
+            fields: fields(level).into(),
+            children: Arc::new(children),
             link,
             sort: Vec::new(),
-            empty_row: empty_row(level),
+            empty_row: empty_row(level).map(Arc::from),
         })
     }
 
@@ -731,10 +734,10 @@ impl Compiled {
         Self {
             sql: Arc::from(""),
             params: Vec::new(),
-            keys: Vec::new(),
-            types: Vec::new(),
-            fields: Vec::new(),
-            children: Vec::new(),
+            keys: Arc::from([]),
+            types: Arc::from([]),
+            fields: Arc::from([]),
+            children: Arc::default(),
             link: 0..0,
             sort: Vec::new(),
             empty_row: None,
@@ -744,21 +747,27 @@ impl Compiled {
 
 /// The visible output of a level, in order.
 pub(crate) fn fields(level: &Level) -> Vec<OutField> {
-    level
-        .fields
-        .iter()
-        .filter_map(|field| match field {
-            Field::Column(index) => {
-                Some(OutField { key: Arc::from(level.columns[*index].key.as_str()), value: Field::Column(*index) })
-            }
+    let mut out = Vec::with_capacity(level.fields.len());
+    for field in &level.fields {
+        let (key, lifted) = match field {
+            Field::Column(index) => (&level.columns[*index].key, false),
             Field::Child(index) => {
                 let child = &level.children[*index];
-                let empty = child.spread && fields(&child.level).is_empty();
-                (child.visible && !empty)
-                    .then(|| OutField { key: Arc::from(child.name.as_str()), value: Field::Child(*index) })
+                if !child.visible || (child.spread && fields(&child.level).is_empty()) {
+                    continue;
+                }
+                (&child.name, child.spread)
             }
-        })
-        .collect()
+        };
+        let mut json = Vec::with_capacity(key.len() + 4);
+        json.push(if out.is_empty() { b'{' } else { b',' });
+        if !lifted {
+            values::write_json_string(key, &mut json);
+            json.push(b':');
+        }
+        out.push(OutField { key: Arc::from(key.as_str()), json: json.into(), value: *field });
+    }
+    out
 }
 
 /// Aggregates over nothing grouped give a row even of no rows.

@@ -1,7 +1,8 @@
 //! Running a compiled read and writing its rows straight to bytes.
 //!
 //! Each level's rows are written once, as they come, into that level's buffer; where an embed belongs there is a hole. When all levels
-//! are there, the root is copied out and the holes are filled. A level without embeds is never copied.
+//! are there, the root is copied out and the holes are filled. A root without embeds is never copied: its rows are written as the array
+//! that the answer is.
 
 use std::collections::HashMap;
 
@@ -24,12 +25,15 @@ pub enum Form {
 /// The rows of one level.
 #[derive(Debug, Default)]
 pub struct Rows {
+    /// JSON rows each follow a `[` or a `,`, so that the whole lacks only its end to be an array.
     bytes: Vec<u8>,
     rows: Vec<Span>,
     holes: Vec<Hole>,
     /// Row numbers by the number of the parent's key.
     by_key: Vec<Vec<u32>>,
     children: Vec<Option<Rows>>,
+    /// The rows are no longer in the order in which they were written.
+    reordered: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,47 +117,10 @@ fn encode(key: &[Value]) -> Vec<u8> {
     out
 }
 
-/// Fixed pieces of a level's rows.
-struct Fragments {
-    /// What comes before each field.
-    before: Vec<Vec<u8>>,
-}
-
-impl Fragments {
-    fn new(level: &Compiled, form: Form) -> Self {
-        let before = level
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(index, field)| {
-                let mut piece = Vec::with_capacity(field.key.len() + 4);
-                match form {
-                    Form::Csv => {
-                        if index > 0 {
-                            piece.push(b',');
-                        }
-                    }
-                    Form::Json => {
-                        piece.push(if index == 0 { b'{' } else { b',' });
-                        let spread = matches!(field.value, Field::Child(child) if level.children[child].spread);
-                        if !spread {
-                            values::write_json_string(&field.key, &mut piece);
-                            piece.push(b':');
-                        }
-                    }
-                }
-                piece
-            })
-            .collect();
-        Self { before }
-    }
-}
-
 /// Collects the rows of a level as they come.
 pub struct Collector<'c> {
     level: &'c Compiled,
     form: Form,
-    fragments: Fragments,
     rows: Rows,
     keys: Vec<Keys>,
     parents: Option<&'c Keys>,
@@ -172,19 +139,26 @@ impl<'c> Collector<'c> {
             rows.by_key.resize(parents.count as usize, Vec::new());
         }
         let keys = level.children.iter().map(|_| Keys::default()).collect();
-        Self { level, form, fragments: Fragments::new(level, form), rows, keys, parents, scratch: String::new() }
+        Self { level, form, rows, keys, parents, scratch: String::new() }
     }
 
     /// Takes one row.
     pub fn row(&mut self, row: &dyn Row) -> store::Result<()> {
         let rows = &mut self.rows;
+        if self.form == Form::Json {
+            rows.bytes.push(if rows.rows.is_empty() { b'[' } else { b',' });
+        }
         let start = offset(rows.bytes.len())?;
         let hole = offset(rows.holes.len())?;
         if self.level.fields.is_empty() && self.form == Form::Json {
             rows.bytes.push(b'{');
         }
-        for (field, before) in self.level.fields.iter().zip(&self.fragments.before) {
-            rows.bytes.extend_from_slice(before);
+        for (place, field) in self.level.fields.iter().enumerate() {
+            match self.form {
+                Form::Json => rows.bytes.extend_from_slice(&field.json),
+                Form::Csv if place > 0 => rows.bytes.push(b','),
+                Form::Csv => {}
+            }
             match field.value {
                 Field::Column(index) => match self.form {
                     Form::Json => row.write_json(index, &self.level.types[index], &mut rows.bytes)?,
@@ -214,7 +188,7 @@ impl<'c> Collector<'c> {
         }
         if let Some(parents) = self.parents {
             let mut key = Vec::with_capacity(self.level.link.len());
-            for (column, (_, ty)) in self.level.link.clone().zip(&self.level.keys) {
+            for (column, (_, ty)) in self.level.link.clone().zip(self.level.keys.iter()) {
                 key.push(row.value(column, ty)?);
             }
             if let Some(parent) = parents.find(&key) {
@@ -283,20 +257,32 @@ impl Rows {
 
     /// Puts the rows into another order (by row number).
     pub fn reorder(&mut self, order: &[u32]) {
+        self.reordered = true;
         self.rows = order.iter().map(|row| self.rows[*row as usize]).collect();
     }
 
-    /// Writes all rows as a JSON array.
-    pub fn write_array(&self, level: &Compiled, out: &mut Vec<u8>) {
-        out.reserve(self.bytes.len() + self.rows.len() + 2);
+    /// All rows as a JSON array.
+    pub fn into_array(self, level: &Compiled) -> Vec<u8> {
+        if self.holes.is_empty() && !self.reordered && !self.rows.is_empty() {
+            let mut bytes = self.bytes;
+            bytes.push(b']');
+            return bytes;
+        }
+        let mut out = Vec::with_capacity(self.written() + 2);
         out.push(b'[');
         for index in 0..self.rows.len() {
             if index > 0 {
                 out.push(b',');
             }
-            self.write_row(index, level, out);
+            self.write_row(index, level, &mut out);
         }
         out.push(b']');
+        out
+    }
+
+    /// How many bytes were written at all levels: about what the whole takes.
+    fn written(&self) -> usize {
+        self.bytes.len() + self.children.iter().flatten().map(Self::written).sum::<usize>()
     }
 
     /// Writes all rows as CSV with a header line of the bare names; no rows are a lone line end.
@@ -440,7 +426,7 @@ fn spread_many(rows: Option<&Rows>, found: &[u32], level: &Compiled, out: &mut V
 
 /// The keys a level's rows have once its own spreads are lifted.
 fn lifted_keys(level: &Compiled, out: &mut Vec<std::sync::Arc<str>>) {
-    for field in &level.fields {
+    for field in level.fields.iter() {
         match field.value {
             Field::Child(child) if level.children[child].spread => lifted_keys(&level.children[child].level, out),
             Field::Child(_) | Field::Column(_) => out.push(field.key.clone()),

@@ -18,6 +18,17 @@ impl Eyes<'_> {
         self.0.is_none_or(|guard| guard.may_column(relation, privilege, column))
     }
 
+    /// The columns that must be named in `select` because others may not be read; none when all may.
+    pub(super) fn partial(self, relation: &Relation) -> Option<Vec<&str>> {
+        let guard = self.0?;
+        if !guard.may(relation, Privilege::Select) || guard.may_all(relation, Privilege::Select) {
+            return None;
+        }
+        let readable = |name: &&str| guard.may_column(relation, Privilege::Select, name);
+        let names = relation.columns.iter().map(|column| &*column.name);
+        Some(names.filter(readable).collect()).filter(|names: &Vec<_>| names.len() < relation.columns.len())
+    }
+
     /// Is there any privilege on the relation, of those that let PostgreSQL's tools list it.
     pub(super) fn any(self, relation: &Relation) -> bool {
         use Privilege::{Delete, Insert, References, Select, Trigger, Truncate, Update};

@@ -131,11 +131,19 @@ fn tag(found: &Exposed<'_>, eyes: Eyes<'_>) -> Value {
     if let Some(part) = described_by(found) {
         tag["x-row"] = json!(format!("{}.{part}", found.id));
     }
+    if let Some(columns) = eyes.partial(found.relation) {
+        tag["x-select"] = json!(columns.iter().map(|name| selected(name)).collect::<Vec<_>>().join(","));
+    }
     // Rows are filtered before the caller sees them: worth knowing when some seem to be missing.
     if eyes.0.is_some_and(|guard| guard.bound_by(found.relation)) {
         tag["x-row-security"] = json!(true);
     }
     tag
+}
+
+/// A column as `select` names it.
+fn selected(name: &str) -> String {
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// The schema that tells most about the columns.

@@ -11,6 +11,9 @@ use crate::request::pairs;
 /// Query parameters that are words of the dialect; a column of such a name cannot be filtered by.
 const WORDS: &[&str] = &["select", "order", "limit", "offset", "or", "and", "not", "columns", "on_conflict"];
 
+/// What a role must know that may read some columns only.
+const PARTIAL: &str = "Not every column may be read: name those that are wanted back in `select`.";
+
 /// The path of a relation: its name, percent-encoded.
 pub(super) fn path(name: &str) -> String {
     let mut out = String::from("/");
@@ -49,6 +52,7 @@ fn operation(verb: Verb, reached: &[&Exposed<'_>], eyes: Eyes<'_>) -> Object {
     Object::new()
         .with("operationId", format!("{word}.{}", first.id))
         .with("summary", summary)
+        .maybe("description", reached.iter().any(|exposed| eyes.partial(exposed.relation).is_some()).then_some(PARTIAL))
         .with("tags", tags)
         .with("parameters", parameters(verb, reached, eyes))
         .maybe("requestBody", body(verb, reached))

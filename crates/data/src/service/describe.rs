@@ -33,9 +33,13 @@ impl Data {
         let guard = self.sees(derived, &caller.role)?;
         let schema = &request.schema.name;
         let key = Shelved::Swagger(schema.clone());
-        let shelf = &derived.described;
-        let text = shelf.get(&caller.role, &key).unwrap_or_else(|| {
-            shelf.keep(&caller.role, key, swagger(&derived.catalog, guard.as_deref(), schema, &self.config.base_path))
+        let documents = &derived.described;
+        let text = documents.get(&caller.role, &key).unwrap_or_else(|| {
+            documents.keep(
+                &caller.role,
+                key,
+                swagger(&derived.catalog, guard.as_deref(), schema, &self.config.base_path),
+            )
         });
         let mut answer = Answer::new(200)
             .maybe("content-profile", request.schema.announce.then(|| schema.clone()))
@@ -56,13 +60,13 @@ impl Data {
         }
         let derived = self.derived();
         let guard = self.sees(&derived, &caller.role).map_err(|failure| failure.answer(caller.anonymous))?;
-        let shelf = &derived.described;
-        let kept = shelf.get(&caller.role, &Shelved::Head).zip(shelf.get(&caller.role, &Shelved::Tail));
+        let documents = &derived.described;
+        let kept = documents.get(&caller.role, &Shelved::Head).zip(documents.get(&caller.role, &Shelved::Tail));
         let (head, tail) = kept.unwrap_or_else(|| {
             let nowhere = About { url: ADDRESS, ..about.clone() };
             let text = document(&derived.catalog, guard.as_deref(), &self.config, &nowhere);
             let (head, tail) = text.split_once(ADDRESS_IN_JSON).unwrap_or((&text, ""));
-            let keep = |key, text: &str| shelf.keep(&caller.role, key, text.to_owned());
+            let keep = |key, text: &str| documents.keep(&caller.role, key, text.to_owned());
             (keep(Shelved::Head, head), keep(Shelved::Tail, tail))
         });
         let address = serde_json::Value::from(about.url).to_string();

@@ -68,7 +68,8 @@ impl Data {
                 let mut collector = Collector::root(&compiled, form);
                 postgres.fetch(&asked.scope, &compiled.sql, &compiled.params, &mut |row| collector.row(row)).await?;
                 let rows = collector.alone();
-                Page { body: body_of(&rows, &compiled, &output), rows: rows.len() as u64, total: None }
+                let count = rows.len() as u64;
+                Page { body: body_of(rows, &compiled, &output), rows: count, total: None }
             }
             _ => {
                 self.store
@@ -227,7 +228,8 @@ fn page(
     output: &MediaType,
 ) -> Result<Page, Failure> {
     let rows = rows::read(conn, compiled, form)?;
-    let body = body_of(&rows, compiled, output);
+    let count = rows.len() as u64;
+    let body = body_of(rows, compiled, output);
     let total = match total {
         Total::None => None,
         Total::Exact { sql, params } => Some(number(conn, sql, params)?),
@@ -243,27 +245,25 @@ fn page(
             }
         }
     };
-    Ok(Page { body, rows: rows.len() as u64, total })
+    Ok(Page { body, rows: count, total })
 }
 
 /// The rows in the form asked for. A single object that is not exactly one is refused by the caller.
-pub(super) fn body_of(rows: &Rows, level: &Compiled, output: &MediaType) -> Vec<u8> {
-    let mut body = Vec::new();
-    let stripped = match output {
+pub(super) fn body_of(rows: Rows, level: &Compiled, output: &MediaType) -> Vec<u8> {
+    let (body, stripped) = match output {
         MediaType::Csv => {
+            let mut body = Vec::new();
             rows.write_csv(level, &mut body);
-            false
+            (body, false)
         }
         MediaType::Object { stripped } => {
+            let mut body = Vec::new();
             if !rows.is_empty() {
                 rows.write_row(0, level, &mut body);
             }
-            *stripped
+            (body, *stripped)
         }
-        other => {
-            rows.write_array(level, &mut body);
-            *other == MediaType::ArrayStripped
-        }
+        other => (rows.into_array(level), *other == MediaType::ArrayStripped),
     };
     if stripped { strip_nulls(&body) } else { body }
 }
@@ -295,13 +295,13 @@ fn lane_of(plan: &Level, counted: bool) -> Lane {
         return Lane::Short;
     }
     let bounded = plan.window.limit.is_some_and(|limit| limit.saturating_add(plan.window.offset) <= FEW);
-    let plain = plan.conditions.is_empty() && plan.children.iter().all(|child| !child.inner);
+    let unfiltered = plan.conditions.is_empty() && plan.children.iter().all(|child| !child.inner);
     let by_key = match plan.order.as_slice() {
         [] => true,
         [order] => order.field().json_path.is_empty() && leads_index(&plan.relation, &order.field().name),
         _ => false,
     };
-    if bounded && plain && by_key && !counted && !plan.grouped { Lane::Short } else { Lane::Long }
+    if bounded && unfiltered && by_key && !counted && !plan.grouped { Lane::Short } else { Lane::Long }
 }
 
 fn by_index(relation: &Relation, condition: &Condition) -> bool {

@@ -31,7 +31,7 @@ impl Data {
         let keyed = keyed(&asked);
         let job = write.clone();
         let written = self.store.write(asked.scope, move |tx| job.run(tx)).await?;
-        Ok(present(asked.request, keyed.as_ref().unwrap_or(asked.relation), &write, &written, &media, upsertable))
+        Ok(present(asked.request, keyed.as_ref().unwrap_or(asked.relation), &write, written, &media, upsertable))
     }
 
     /// Plans and compiles. Apart from the waiting, so that what compiling borrows is not held meanwhile and the request may move
@@ -42,8 +42,7 @@ impl Data {
         let relation = keyed.as_ref().unwrap_or(asked.relation);
         let preferences = &request.preferences;
         let returning = preferences.returning.unwrap_or(Return::Minimal);
-        let mut plan =
-            plan_write(request, relation, catalog_of(asked), &asked.derived.relationships, self.settings())?;
+        let mut plan = plan_write(request, relation, catalog_of(asked), &asked.derived.relationships, self.settings())?;
         preferences.check_strict()?;
         let media = self.media(request)?;
         if matches!(media, MediaType::Plan { .. }) {
@@ -168,7 +167,7 @@ fn present(
     request: &ApiRequest,
     relation: &Relation,
     write: &Write,
-    written: &Written,
+    written: Written,
     media: &MediaType,
     upsertable: bool,
 ) -> Answer {
@@ -214,7 +213,7 @@ fn present(
         )
         .maybe("preference-applied", request.preferences.applied(request.method, false, upsertable))
         .varies();
-    if representation && let (Some(rows), Some(level)) = (&written.rows, write.level()) {
+    if representation && let (Some(rows), Some(level)) = (written.rows, write.level()) {
         let body = body_of(rows, level, media);
         return answer.body(media, body);
     }

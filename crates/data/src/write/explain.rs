@@ -59,8 +59,12 @@ impl Explain {
         error: SqlError,
         tried: &Tried<'_>,
     ) -> store::Result<SqlError> {
-        let stored: Vec<Name> =
-            relation.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.clone()).collect();
+        let stored: Vec<Name> = relation
+            .columns
+            .iter()
+            .filter(|column| column.generated.is_none())
+            .map(|column| column.name.clone())
+            .collect();
         let all: Vec<Name> = relation.columns.iter().map(|column| column.name.clone()).collect();
         match tried {
             Tried::Row { columns, params } => {
@@ -74,7 +78,8 @@ impl Explain {
                 let mut rows: Vec<Vec<Value>> = Vec::new();
                 conn.query(text, params, &mut |row| {
                     if rows.len() < ROWS_MAX {
-                        let values = relation.columns.iter().enumerate().map(|(place, column)| row.value(place, &column.ty));
+                        let values =
+                            relation.columns.iter().enumerate().map(|(place, column)| row.value(place, &column.ty));
                         rows.push(values.collect::<store::Result<_>>()?);
                     }
                     Ok(())

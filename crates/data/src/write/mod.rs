@@ -95,6 +95,8 @@ struct Shape {
     update: Option<Arc<str>>,
     /// Parameters of the update: places of the row's own.
     key: Vec<usize>,
+    /// A column that takes no null and gets none but that: a merge is refused for it although it would not be inserted.
+    missing: Option<Name>,
 }
 
 /// What a write did.
@@ -267,7 +269,8 @@ impl Writer<'_> {
         }
         let always = |column: &&&Column| column.generated.is_some() || column.identity == Some(Identity::Always);
         let Some(column) = columns.iter().find(always) else { return Ok(()) };
-        let error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name));
+        let error =
+            SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name));
         let error = if column.generated.is_some() {
             error.detail(format!("Column \"{}\" is a generated column.", column.name))
         } else {
@@ -447,7 +450,8 @@ impl Writer<'_> {
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
         let to = self.destination(Privilege::Insert)?;
         let reads = self.reads() || upsert.is_some();
-        let (checks, names_of) = split(if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() });
+        let (checks, names_of) =
+            split(if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() });
         let propose = if checks.is_empty() {
             None
         } else {
@@ -466,9 +470,8 @@ impl Writer<'_> {
         let row: Vec<Expr> = inserted.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
         let (items, returning) = self.returning(&alias, &mut params, merge)?;
         // Identity columns that the proposal has filled from their sequence may be given then.
-        let overriding = (propose.is_some()
-            && !given.iter().any(|column| column.identity == Some(Identity::Always)))
-        .then_some(true);
+        let overriding = (propose.is_some() && !given.iter().any(|column| column.identity == Some(Identity::Always)))
+            .then_some(true);
         let on_conflict = match upsert {
             Some(upsert) if !merge => Some(self.conflict(upsert, given)),
             _ => None,
@@ -488,8 +491,11 @@ impl Writer<'_> {
             returning: items.clone(),
         };
         let mut translator = self.translator(&params.types);
-        let insert =
-            if propose.is_some() { translator.insert_proposed(&insert, &names)? } else { translator.insert(&insert)? };
+        let insert = if propose.is_some() {
+            translator.insert_proposed(&insert, &names)?
+        } else {
+            translator.insert(&insert)?
+        };
         let returning = returning.map(|mut returning| {
             returning.level.types = insert.columns.iter().map(|column| column.ty.clone()).collect();
             returning
@@ -498,16 +504,40 @@ impl Writer<'_> {
             let place = self.relation.columns.iter().position(|known| known.name == column.name)?;
             to.columns[place].clone()
         };
-        let stored = given.iter().filter_map(below).collect();
-        let mut shape =
-            Shape { given: stored, propose, insert: Arc::from(insert.sql), find: None, violates: None, update: None, key: Vec::new() };
+        let stored: Vec<Name> = given.iter().filter_map(below).collect();
+        let must = |column: &&Column| {
+            column.not_null && column.default.is_none() && column.sequence.is_none() && column.generated.is_none()
+        };
+        let missing = to
+            .table
+            .columns
+            .iter()
+            .filter(must)
+            .find(|column| !stored.contains(&column.name))
+            .map(|column| column.name.clone());
+        let mut shape = Shape {
+            given: stored,
+            propose,
+            insert: Arc::from(insert.sql),
+            find: None,
+            violates: None,
+            update: None,
+            key: Vec::new(),
+            missing,
+        };
         if let Some(upsert) = upsert.filter(|_| merge) {
             self.merge_shape(&mut shape, given, upsert, &to)?;
         }
         Ok((shape, returning))
     }
 
-    fn merge_shape(&self, shape: &mut Shape, given: &[&Column], upsert: &Upsert, to: &Destination) -> Result<(), Failure> {
+    fn merge_shape(
+        &self,
+        shape: &mut Shape,
+        given: &[&Column],
+        upsert: &Upsert,
+        to: &Destination,
+    ) -> Result<(), Failure> {
         let key: Vec<usize> = upsert
             .key
             .iter()
@@ -545,7 +575,8 @@ impl Writer<'_> {
             filter,
             returning: items,
         };
-        let (checks, names) = split(if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() });
+        let (checks, names) =
+            split(if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() });
         if !checks.is_empty() {
             let look = self.translator(&params.types).update_violations(&update, &checks)?;
             shape.violates = Some((Arc::from(look.sql), names));
@@ -622,7 +653,8 @@ impl Writer<'_> {
                 let returning = with_types(returning, &change);
                 let change = (Arc::from(change.sql), params.values.clone());
                 let to = self.destination(Privilege::Update)?;
-                let (checks, names) = split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
+                let (checks, names) =
+                    split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
                 if checks.is_empty() {
                     let write = self.finish(Steps::Statements(vec![change]), returning);
                     return Ok(self.explaining(write, filter, &params, set, false));

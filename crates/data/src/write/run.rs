@@ -41,8 +41,8 @@ impl Write {
         Ok(written)
     }
 
-    fn refers_to_itself(&self) -> bool {
-        self.relation.foreign_keys.iter().any(|key| key.target == self.relation.name)
+    fn refers(&self) -> bool {
+        !self.relation.foreign_keys.is_empty()
     }
 
     fn refused(&self, policy: Option<&Name>, using: bool) -> Failure {
@@ -83,7 +83,7 @@ impl Running<'_, '_> {
                 }
                 self.statement(&change.0, &change.1, &Tried::Statement)?;
             }
-            Steps::Rows { rows, shapes, merge } if rows.len() > 1 && write.refers_to_itself() => {
+            Steps::Rows { rows, shapes, merge } if rows.len() > 1 && write.refers() => {
                 self.rows_together(rows, shapes, *merge)?;
             }
             Steps::Rows { rows, shapes, merge } => self.rows(rows, shapes, *merge)?,
@@ -143,14 +143,20 @@ impl Running<'_, '_> {
         Ok(())
     }
 
-    /// Rows that may refer to each other in any order: references are judged when all are there, as at the end of one statement.
+    /// Rows that refer to others, perhaps to each other in any order: references are judged when all are there, as at the end of one
+    /// statement, and after everything else that may be wrong with any row.
     fn rows_together(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
-        let broken_before = self.conn.has_broken_references();
+        if self.conn.has_broken_references() {
+            // Somebody has put a check off already: whose reference is broken could not be told apart.
+            return self.rows(rows, shapes, merge);
+        }
         self.conn.execute("PRAGMA defer_foreign_keys = ON", &[])?;
         let done = self.rows(rows, shapes, merge);
+        // Asked before the checks are immediate again: that forgets what was counted.
+        let broken = self.conn.has_broken_references();
         self.conn.execute("PRAGMA defer_foreign_keys = OFF", &[])?;
         done?;
-        if broken_before || !self.conn.has_broken_references() {
+        if !broken {
             return Ok(());
         }
         let mut failure = Failure::from(store::Error::sql("23503", "a foreign key constraint is violated"));
@@ -168,15 +174,23 @@ impl Running<'_, '_> {
     fn rows(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
         // PostgreSQL judges every row of a statement by what was there before it: all proposals come first.
         let mut proposed = Vec::with_capacity(rows.len());
+        // What is wrong with an earlier row is said first: those before the refused one are still tried.
+        let mut refusal = None;
         for (shape, params) in rows {
-            proposed.push(self.propose(&shapes[*shape], params)?);
+            match self.propose(&shapes[*shape], params) {
+                Ok(row) => proposed.push(row),
+                Err(failure) => {
+                    refusal = Some(failure);
+                    break;
+                }
+            }
         }
         let mut seen: HashSet<String> = HashSet::new();
         for ((shape, params), proposed) in rows.iter().zip(proposed) {
             let shape = &shapes[*shape];
             if merge && let Some((text, key, checks)) = &shape.find {
                 let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
-                if !seen.insert(format!("{key:?}")) {
+                if !key.contains(&Param::Null) && !seen.insert(format!("{key:?}")) {
                     return Err(twice());
                 }
                 if self.merged(shape, text, &key, checks, params)? {
@@ -196,7 +210,7 @@ impl Running<'_, '_> {
                 self.written.inserted += self.written.affected - before;
             }
         }
-        Ok(())
+        refusal.map_or(Ok(()), Err)
     }
 
     /// The row as it would be stored, once its checks have passed; `None` when nothing has to be checked.
@@ -242,6 +256,15 @@ impl Running<'_, '_> {
         })?;
         if found == 0 {
             return Ok(false);
+        }
+        if let Some(column) = &shape.missing {
+            // The proposed row is judged although it will not be inserted.
+            let table = &self.write.relation.name.name;
+            let message =
+                format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
+            let error = SqlError { column: Some(column.to_string()), ..SqlError::new("23502", message) };
+            let tried = Tried::Row { columns: Some(&shape.given), params };
+            return Err(self.write.explained(self.conn, error.into(), &tried));
         }
         if let Some(policy) = failed {
             return Err(self.write.refused(policy.as_ref(), true));
