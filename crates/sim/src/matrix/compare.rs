@@ -58,8 +58,8 @@ struct Seen {
 
 impl Seen {
     fn same(&self, other: &Self) -> bool {
-        // Which of two refusals of a policy comes first, a circle's or a missing privilege's, is no one's promise.
-        let refusal = |seen: &Self| ["\"42P17\"", "\"42501\""].iter().any(|code| seen.body.contains(code));
+        // Which of several refusals of a statement comes first is no one's promise.
+        let refusal = |seen: &Self| ["\"42P17\"", "\"42P10\"", "\"42501\""].iter().any(|code| seen.body.contains(code));
         if self.status >= 400 && other.status >= 400 && refusal(self) && refusal(other) {
             return true;
         }
@@ -192,7 +192,10 @@ async fn run(app: &App, requests: &[Request]) -> Result<Report, (usize, String)>
         report.requests += 1;
         report.accepted += usize::from(expected.status < 300);
         report.forbidden += usize::from(expected.status == 401 || expected.status == 403);
-        if !found.same(&expected) {
+        // The dialect embeds in the statement that writes, and its privileges are judged first. On PostgreSQL we ask for embeds
+        // afterwards, when the write may have been refused for another reason.
+        let late = request.writes() && request.path.contains('(') && expected.status >= 400 && found.body.contains("\"42501\"");
+        if !late && !found.same(&expected) {
             return Err((sent, format!("answer\n  postgres: {expected}\n  sqlite:   {found}")));
         }
         if request.writes() {
