@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crypto::{CachedVerifier, TokenError};
 use data::Caller;
-use data::request::{ApiError, write_json_string};
+use data::request::ApiError;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
 use kernel::{Clock, Micros};
+use values::write_json_string;
 
 const APIKEY: HeaderName = HeaderName::from_static("apikey");
 
@@ -42,7 +43,7 @@ impl Gate {
             anonymous: self.anonymous.as_ref().is_some_and(|anonymous| anonymous.role == role),
             role,
             claims,
-            headers: Arc::from(headers_json(headers)),
+            headers: headers_json(headers),
             cookies: cookies_json(headers).map_or_else(|| self.empty.clone(), Arc::from),
         })
     }
@@ -109,26 +110,28 @@ fn with_role(claims: &str, role: &str) -> String {
 }
 
 /// `request.headers`: a JSON object; a header that came several times is joined by commas. Bytes that are not UTF-8 are replaced.
-fn headers_json(headers: &HeaderMap) -> String {
-    let mut out = String::with_capacity(512);
-    out.push('{');
+fn headers_json(headers: &HeaderMap) -> Arc<str> {
+    let mut out = Vec::with_capacity(512);
+    out.push(b'{');
     for name in headers.keys().filter(|name| **name != COOKIE) {
         if out.len() > 1 {
-            out.push(',');
+            out.push(b',');
         }
-        write_json_string(&mut out, name.as_str());
-        out.push(':');
+        // A header's name is made of characters that need no escape.
+        out.push(b'"');
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b"\":");
         let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
         match (values.next(), values.next()) {
-            (Some(only), None) => write_json_string(&mut out, &only),
+            (Some(only), None) => write_json_string(&only, &mut out),
             (first, second) => {
                 let all: Vec<_> = first.into_iter().chain(second).chain(values).collect();
-                write_json_string(&mut out, &all.join(", "));
+                write_json_string(&all.join(", "), &mut out);
             }
         }
     }
-    out.push('}');
-    out
+    out.push(b'}');
+    Arc::from(String::from_utf8_lossy(&out))
 }
 
 /// `request.cookies`: a JSON object; `None` when there are none.

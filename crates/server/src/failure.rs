@@ -65,8 +65,8 @@ impl From<store::Error> for Failure {
             store::Error::Unavailable { reason, .. } => reason,
             store::Error::Sql(error) => {
                 let more = [error.detail.as_deref(), error.hint.as_deref()];
-                let more: String = more.into_iter().flatten().map(|text| format!("\n  {text}")).collect();
-                format!("the database refused: {} ({}){more}", error.message, error.code)
+                let more: Vec<String> = more.into_iter().flatten().map(|text| format!("\n  {text}")).collect();
+                format!("the database refused: {} ({}){}", error.message, error.code, more.concat())
             }
             other => other.to_string(),
         })

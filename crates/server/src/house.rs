@@ -81,7 +81,8 @@ impl House {
         // The routes, and the fused function around them.
         let gate = Gate::new(keys.verifier(app)?, &settings.auth.anon_role, clock.clone());
         let metrics = settings.metrics.enabled.then(|| registry.clone());
-        let routes = Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), settings.server.public_url.clone());
+        let routes =
+            Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), settings.server.public_url.clone());
         let app = WebApp::new(routes, limits(settings), cors(settings), registry, clock, Arc::new(SystemRandom));
 
         let (stop, stopped) = oneshot::channel();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use data::request::{ApiError, Parts, Verbosity};
 use data::{Answer, Data, openapi};
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RANGE, VARY};
-use http::uri::Authority;
 use http::request::Parts as Head;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT};
 use kernel::{Code, Error, RequestId, Result, Retry};
@@ -66,7 +66,7 @@ const TABLE: &[(Place, Route)] = &[
 
 /// All that answers requests.
 pub struct Routes {
-    routes: Vec<Route>,
+    table: Vec<Route>,
     /// The dialect.
     pub data: Arc<Data>,
     /// Who asks.
@@ -95,7 +95,7 @@ impl Routes {
     ) -> Self {
         let verbosity = if data.config().terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
         Self {
-            routes: TABLE.iter().map(|(_, route)| *route).collect(),
+            table: TABLE.iter().map(|(_, route)| *route).collect(),
             data,
             gate,
             health,
@@ -125,7 +125,7 @@ fn place(path: &str) -> Place {
 
 impl Handler for Routes {
     fn routes(&self) -> &[Route] {
-        &self.routes
+        &self.table
     }
 
     fn route(&self, head: &Head) -> usize {
@@ -184,11 +184,7 @@ impl Routes {
             Err(error) => return Ok(self.refuse(&error, &request.head)),
         };
         parts.body = body;
-        // `Data::handle` holds a guard that is not `Sync` while it waits, so its future must stay on one thread. When it may move, this
-        // is `self.data.handle(&parts, &caller).await`.
-        let runtime = tokio::runtime::Handle::current();
-        let handled = tokio::task::block_in_place(|| runtime.block_on(self.data.handle(&parts, &caller)));
-        Ok(present(handled))
+        Ok(present(self.data.handle(&parts, &caller).await))
     }
 
     fn refuse(&self, error: &ApiError, head: &Head) -> Response {
@@ -239,8 +235,8 @@ impl Routes {
         let version = env!("CARGO_PKG_VERSION");
         let accept = web::app::header_text(&head.headers, &ACCEPT).unwrap_or_default();
         let mut answer = if accept.contains("text/html") {
-            let items: String =
-                links.iter().map(|(_, path, about)| format!("<li><a href=\"{path}\">{path}</a> {about}")).collect();
+            let item = |(_, path, about): &(&str, &str, &str)| format!("<li><a href=\"{path}\">{path}</a> {about}");
+            let items = links.iter().map(item).collect::<Vec<_>>().concat();
             let title = escaped(&self.title);
             let page = format!(
                 "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\

@@ -33,7 +33,9 @@ pub(super) enum Db {
         dry_run: bool,
     },
     /// Read the pending migrations with an operator's eyes; ends with 3 when there are warnings or errors
-    #[command(after_help = "Examples:\n  mainstay db lint shop\n  mainstay db lint shop --all --json\n\nA comment `-- mainstay: allow CODE` above a statement silences a finding there.")]
+    #[command(
+        after_help = "Examples:\n  mainstay db lint shop\n  mainstay db lint shop --all --json\n\nA comment `-- mainstay: allow CODE` above a statement silences a finding there."
+    )]
     Lint {
         #[command(flatten)]
         app: AppArgs,
@@ -45,10 +47,14 @@ pub(super) enum Db {
         json: bool,
     },
     /// Show the statements a request becomes, and the engine's plan for each
-    #[command(after_help = "Examples:\n  mainstay db explain examples/chinook '/track?album_id=eq.1&select=*,album(title)'\n  mainstay db explain shop '/invoice?limit=10' --role authenticated --claims '{\"role\":\"authenticated\",\"email\":\"a@b.c\"}'")]
+    #[command(
+        after_help = "Examples:\n  mainstay db explain examples/chinook '/track?album_id=eq.1&select=*,album(title)'\n  mainstay db explain shop '/invoice?limit=10' --role authenticated --claims '{\"role\":\"authenticated\",\"email\":\"a@b.c\"}'"
+    )]
     Explain(study::Explain),
     /// Find the full scans of a request, and try the indexes that would spare them
-    #[command(after_help = "Examples:\n  mainstay db advise examples/chinook '/track?composer=eq.AC/DC'\n  mainstay db advise shop '/invoice?order=date.desc' --role service_role --json\n\nIndexes are tried inside a transaction that is rolled back: nothing stays changed. Ends with 3 when one would help.")]
+    #[command(
+        after_help = "Examples:\n  mainstay db advise examples/chinook '/track?composer=eq.AC/DC'\n  mainstay db advise shop '/invoice?order=date.desc' --role service_role --json\n\nIndexes are tried inside a transaction that is rolled back: nothing stays changed. Ends with 3 when one would help."
+    )]
     Advise(study::Advise),
 }
 
@@ -103,7 +109,7 @@ fn print(status: &Status) {
         };
         let file = entry.file.clone().unwrap_or_else(|| format!("{}_{}", entry.version, entry.name));
         let at = entry.applied_at.map_or_else(String::new, |at| format!("  {}", Micros(at)));
-        output::line(&format!("{state:<12}  {file:<40}{at}").trim_end());
+        output::line(format!("{state:<12}  {file:<40}{at}").trim_end());
     }
     for notice in &status.notices {
         output::line(notice);
@@ -123,7 +129,10 @@ async fn lint(app: &App, all: bool, json: bool) -> Ended {
     let database = open(app).await?;
     let status = database.status(&folder).await?;
     let pending = |version: i64| {
-        status.entries.iter().any(|entry| entry.version == version && matches!(entry.state, State::Pending | State::OutOfOrder))
+        status
+            .entries
+            .iter()
+            .any(|entry| entry.version == version && matches!(entry.state, State::Pending | State::OutOfOrder))
     };
     let catalog = if all { None } else { Some(database.catalog().await?) };
     let files = folder.files.iter().filter(|file| all || pending(file.version));
@@ -133,7 +142,10 @@ async fn lint(app: &App, all: bool, json: bool) -> Ended {
     } else {
         for found in &findings {
             let severity = format!("{:?}", found.severity).to_lowercase();
-            output::line(&format!("{}:{}: {severity}: {} [{}]\n    {}", found.file, found.line, found.message, found.code, found.advice));
+            output::line(&format!(
+                "{}:{}: {severity}: {} [{}]\n    {}",
+                found.file, found.line, found.message, found.code, found.advice
+            ));
         }
         if findings.is_empty() {
             output::line("Nothing found.");

@@ -19,12 +19,12 @@ pub(super) struct Handbook {
 impl Handbook {
     pub(super) fn run(self) -> Ended {
         let Some(wanted) = self.number else {
-            if PAGES.is_empty() {
+            let mut pages = PAGES.iter().filter_map(|(file, text)| Some((number(file)?, title(text)))).peekable();
+            if pages.peek().is_none() {
                 output::line("The handbook has no pages yet.");
             }
-            for (file, text) in PAGES {
-                let number = number(file).map_or_else(String::new, |number| number.to_string());
-                output::line(&format!("{number:>4}  {}", title(text)));
+            for (number, title) in pages {
+                output::line(&format!("{number:>4}  {title}"));
             }
             return Ok(EXIT_OK);
         };

@@ -66,7 +66,7 @@ fn logged(progress: &Progress<'_>) {
         }
         Progress::Notice { file, line, text } => tracing::warn!(target: "migrations", migration = file, line, "{text}"),
         Progress::Applied { file, duration_ms } => {
-            tracing::info!(target: "migrations", migration = file, duration_ms, "a migration is applied")
+            tracing::info!(target: "migrations", migration = file, duration_ms, "a migration is applied");
         }
     }
 }

@@ -26,8 +26,11 @@ What is printed goes to standard output, the log to standard error. SIGTERM and 
 pub(super) struct Serve {
     #[command(flatten)]
     app: AppArgs,
-    /// Address to listen on: host:port or unix:/path; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "Address to listen on: host:port or unix:/path; port 0 takes a free one"
+    )]
     listen: Option<String>,
     /// For machines: one JSON object when ready, and log lines in JSON
     #[arg(long)]

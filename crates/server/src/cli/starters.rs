@@ -33,12 +33,12 @@ pub(super) fn commands(running: &Running, settings: &Settings) -> Vec<String> {
     found
         .iter()
         .map(|starter| {
-            let headers: String = starter.headers.iter().map(|header| format!(" -H '{header}'")).collect();
+            let headers: Vec<String> = starter.headers.iter().map(|header| format!(" -H '{header}'")).collect();
             let token = match (starter.service, key) {
                 (true, Some(key)) => format!(" -H 'Authorization: Bearer {key}'"),
                 _ => String::new(),
             };
-            format!("curl {socket}'{}{REST}{}'{headers}{token}", running.url, starter.path)
+            format!("curl {socket}'{}{REST}{}'{}{token}", running.url, starter.path, headers.concat())
         })
         .collect()
 }

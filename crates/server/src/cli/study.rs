@@ -19,10 +19,9 @@ use crate::study::{Advice, Examined, Study, advise};
 struct Asked {
     /// The app's folder
     app: PathBuf,
-    /// The request, as it stands after /rest/v1: '/track?album_id=eq.1&select=*,album(title)'
+    #[arg(help = "The request, as it stands after /rest/v1: '/track?album_id=eq.1&select=*,album(title)'")]
     request: String,
-    /// The role it runs as [default: the anonymous role, else service_role]
-    #[arg(long)]
+    #[arg(long, help = "The role it runs as [default: the anonymous role, else service_role]")]
     role: Option<String>,
     /// The claims of its token, as a JSON object
     #[arg(long, value_name = "JSON")]
@@ -56,7 +55,8 @@ impl Asked {
         let database = db::open(app).await?;
         let catalog = Arc::new(database.catalog().await?);
         let store = database.into_store(catalog);
-        let mut study = Study::of(&store, &data_config(&app.settings), &self.request, self.role(app), self.claims.as_deref())?;
+        let mut study =
+            Study::of(&store, &data_config(&app.settings), &self.request, self.role(app), self.claims.as_deref())?;
         study.explain(&store).await?;
         Ok((store, study))
     }
@@ -74,7 +74,8 @@ impl Explain {
             let (store, study) = self.asked.prepare(&app).await?;
             if self.asked.json {
                 let levels: Vec<_> = study.levels.iter().map(|level| as_json(level, &store)).collect();
-                let all = json!({"request": self.asked.request, "engine": engine_name(store.engine()), "levels": levels});
+                let all =
+                    json!({"request": self.asked.request, "engine": engine_name(store.engine()), "levels": levels});
                 output::line(&all.to_string());
                 return Ok(EXIT_OK);
             }
@@ -116,8 +117,16 @@ impl Advise {
             }
             for advice in &found {
                 output::line(&format!("\n{}", output::bold(&advice.statement)));
-                output::line(&format!("  before  {:>9}  {}", millis(advice.time_before), advice.before.join("\n                     ")));
-                output::line(&format!("  after   {:>9}  {}", millis(advice.time_after), advice.after.join("\n                     ")));
+                output::line(&format!(
+                    "  before  {:>9}  {}",
+                    millis(advice.time_before),
+                    advice.before.join("\n                     ")
+                ));
+                output::line(&format!(
+                    "  after   {:>9}  {}",
+                    millis(advice.time_after),
+                    advice.after.join("\n                     ")
+                ));
             }
             output::line(if found.is_empty() {
                 "\nNo index on its columns would be used: the table is small, or the request asks for most of it."

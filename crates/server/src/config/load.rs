@@ -158,8 +158,7 @@ impl Found {
     }
 
     fn file(&mut self, text: &str) {
-        let line =
-            |offset: usize| text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
         let document = match DeTable::parse(text) {
             Ok(document) => document,
             Err(error) => {

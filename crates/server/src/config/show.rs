@@ -28,7 +28,7 @@ pub fn text(app: &App) -> String {
     for (key, origin) in KEYS.iter().zip(&app.origins) {
         let (its, name) = key.parts();
         if its != section {
-            let _ = write!(out, "{}[{its}]\n", if section.is_empty() { "" } else { "\n" });
+            let _ = writeln!(out, "{}[{its}]", if section.is_empty() { "" } else { "\n" });
             section = its;
         }
         let line = match shown(key, &mut settings) {

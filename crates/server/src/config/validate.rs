@@ -1,5 +1,10 @@
 //! Rules that hold between settings, and those that need a reader of their own.
 
+use std::sync::Arc;
+
+use kernel::SystemClock;
+use telemetry::log::Format;
+
 use super::Settings;
 
 /// What does not hold, as (key, text).
@@ -36,7 +41,28 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
         let text = "store.url must begin with postgres://; without it data lives in SQLite in the data folder";
         wrong.push(("store.url", text.to_owned()));
     }
+    if let Some(url) = &settings.server.public_url
+        && !is_web(url)
+    {
+        wrong.push(("server.public_url", "server.public_url must begin with http:// or https://".to_owned()));
+    }
+    for origin in &settings.cors.allowed_origins {
+        // A browser sends scheme, host and port only; with anything more the two never match.
+        if !is_web(origin) || origin.splitn(4, '/').nth(3).is_some() {
+            let text = format!("cors.allowed_origins: {origin} is no origin; write it like https://app.example.org");
+            wrong.push(("cors.allowed_origins", text));
+        }
+    }
+    if let Err(error) =
+        telemetry::log::subscriber(Format::Json, &settings.log.level, Arc::new(SystemClock), std::io::sink)
+    {
+        wrong.push(("log.level", format!("log.level: {error}")));
+    }
     wrong
+}
+
+fn is_web(url: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
 }
 
 #[cfg(test)]
@@ -61,6 +87,13 @@ mod tests {
             (with(|s| s.data.pre_request = Some("f".to_owned())), vec!["data.pre_request"]),
             (with(|s| s.store.url = Some(Secret::new("mysql://x".to_owned()))), vec!["store.url"]),
             (with(|s| s.store.url = Some(Secret::new("postgres://x/y".to_owned()))), vec![]),
+            (with(|s| s.server.public_url = Some("example.org".to_owned())), vec!["server.public_url"]),
+            (with(|s| s.server.public_url = Some("https://example.org/api".to_owned())), vec![]),
+            (with(|s| s.cors.allowed_origins = vec!["https://a.b:8443".to_owned()]), vec![]),
+            (with(|s| s.cors.allowed_origins = vec!["https://a.b/".to_owned()]), vec!["cors.allowed_origins"]),
+            (with(|s| s.cors.allowed_origins = vec!["*".to_owned()]), vec!["cors.allowed_origins"]),
+            (with(|s| s.log.level = "web=loud".to_owned()), vec!["log.level"]),
+            (with(|s| s.log.level = "info,web::access=off".to_owned()), vec![]),
         ] {
             let keys: Vec<&str> = validate(&settings).into_iter().map(|(key, _)| key).collect();
             assert_eq!(keys, want);

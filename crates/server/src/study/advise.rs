@@ -79,7 +79,8 @@ async fn run(study: &Study, store: &Store, index: Option<String>) -> Result<Tria
     // The index is the owner's to make; the request then runs as its own role.
     let role = study.scope.role.clone();
     let scope = Scope { role: None, rollback: true, timeout: PATIENCE, ..study.scope.clone() };
-    let (compiled, levels): (Arc<Compiled>, Arc<[Examined]>) = (Arc::new(study.compiled.clone()), study.levels.clone().into());
+    let (compiled, levels): (Arc<Compiled>, Arc<[Examined]>) =
+        (Arc::new(study.compiled.clone()), study.levels.clone().into());
     store
         .write(scope, move |tx| {
             tx.quiet("an index on trial, rolled back");
@@ -153,8 +154,20 @@ mod tests {
     #[test]
     fn statements_name_what_they_must_and_quote_what_is_unusual() {
         for (engine, schema, table, columns, want) in [
-            (Engine::Postgres, "public", "track", &["album_id"][..], "create index track_album_id_idx on track (album_id)"),
-            (Engine::Postgres, "shop", "order", &["Customer"], "create index \"order_Customer_idx\" on shop.\"order\" (\"Customer\")"),
+            (
+                Engine::Postgres,
+                "public",
+                "track",
+                &["album_id"][..],
+                "create index track_album_id_idx on track (album_id)",
+            ),
+            (
+                Engine::Postgres,
+                "shop",
+                "order",
+                &["Customer"],
+                "create index \"order_Customer_idx\" on shop.\"order\" (\"Customer\")",
+            ),
             (Engine::Sqlite, "shop", "order", &["a", "b"], "create index order_a_b_idx on \"shop.order\" (a, b)"),
         ] {
             let relation = QName::new(schema, table);

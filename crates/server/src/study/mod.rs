@@ -48,15 +48,24 @@ pub struct Examined {
 
 impl Study {
     /// Compiles a request such as `/track?album_id=eq.1&select=*,album(title)`.
-    pub fn of(store: &Store, config: &Config, request: &str, role: &str, claims: Option<&str>) -> Result<Self, Failure> {
+    pub fn of(
+        store: &Store,
+        config: &Config,
+        request: &str,
+        role: &str,
+        claims: Option<&str>,
+    ) -> Result<Self, Failure> {
         let refused = |error: ApiError| Failure::Other(said(&error));
         let (path, query) = request.split_once('?').unwrap_or((request, ""));
         let path = path.strip_prefix(REST).unwrap_or(path);
         let parts = Parts { method: "GET", path, query, ..Parts::default() };
-        let settings = RequestConfig { schemas: config.schemas.clone(), allow_tx: false, limits: config.limits.clone() };
+        let settings =
+            RequestConfig { schemas: config.schemas.clone(), allow_tx: false, limits: config.limits.clone() };
         let request = parse(&parts, &settings).map_err(refused)?;
         let Target::Relation(name) = &request.target else {
-            return Err(Failure::Usage("only requests for tables and views can be explained: /track?select=…".to_owned()));
+            return Err(Failure::Usage(
+                "only requests for tables and views can be explained: /track?select=…".to_owned(),
+            ));
         };
         let derived = Derived::of(&store.catalog());
         let schema = &request.schema.name;
@@ -75,11 +84,11 @@ impl Study {
             Settings { max_rows: config.max_rows, aggregates: config.aggregates },
         )
         .map_err(refused)?;
-        let compiler =
+        let statements =
             Compiler { engine: store.engine(), catalog: &derived.catalog, guard: &*guard, path: &path, as_text: false };
-        let compiled = compiler.read(&plan).map_err(|failure| Failure::Other(said(&failure.answer(false))))?;
+        let compiled = statements.read(&plan).map_err(|failure| Failure::Other(said(&failure.answer(false))))?;
         let mut levels = Vec::new();
-        examine(&plan, None, &compiled, "", &derived, &guard, &mut levels);
+        examine(&plan, None, &compiled, "", &guard, &mut levels);
         let claims = claims.map_or_else(|| serde_json::json!({"role": &*role}).to_string(), str::to_owned);
         let scope = Scope {
             role: Some(role),
@@ -97,9 +106,7 @@ impl Study {
     pub async fn explain(&mut self, store: &Store) -> Result<(), Failure> {
         let engine = store.engine();
         let levels = self.levels.clone();
-        let plans = store
-            .read(self.scope.clone(), Lane::Long, move |conn| plan::all(conn, engine, &levels))
-            .await?;
+        let plans = store.read(self.scope.clone(), Lane::Long, move |conn| plan::all(conn, engine, &levels)).await?;
         for (level, plan) in self.levels.iter_mut().zip(plans) {
             level.plan = plan;
         }
@@ -133,7 +140,6 @@ fn examine(
     parent: Option<&Child>,
     compiled: &Compiled,
     above: &str,
-    derived: &Derived,
     guard: &policy::RoleGuard,
     out: &mut Vec<Examined>,
 ) {
@@ -147,8 +153,8 @@ fn examine(
         plan: Vec::new(),
         candidates: candidates::of(level, parent, guard),
     });
-    for (child, compiled) in level.children.iter().zip(&compiled.children) {
-        examine(&child.level, Some(child), &compiled.level, &name, derived, guard, out);
+    for (child, compiled) in level.children.iter().zip(compiled.children.iter()) {
+        examine(&child.level, Some(child), &compiled.level, &name, guard, out);
     }
 }
 

@@ -1,7 +1,5 @@
 //! A house in a test: an app in a folder of its own, on the engine the test asks for.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Request, Response};
 use kernel::Secret;
@@ -13,7 +11,7 @@ use tokio::runtime::Runtime;
 use web::client::Client;
 
 /// Two tables: one that anybody reads, one that nobody is granted.
-pub const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 create table song (id integer primary key, title text not null);
 insert into song (id, title) values (1, 'One'), (2, 'Two');
 create table diary (id integer primary key, line text);
@@ -23,21 +21,22 @@ grant all on song, diary to service_role;
 ";
 
 /// An app, and what it takes to run it.
-pub struct Home {
-    pub runtime: Runtime,
-    pub app: App,
-    pub folder: Folder,
-    pub database: Option<Database>,
+pub(crate) struct Home {
+    pub(crate) runtime: Runtime,
+    pub(crate) app: App,
+    /// Held, so that it stays as long as the home.
+    pub(crate) folder: Folder,
+    pub(crate) database: Option<Database>,
 }
 
 impl Home {
     /// An app with these migrations, not yet started.
-    pub fn new(engine: Engine, migrations: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(engine: Engine, migrations: &[(&str, &str)]) -> Self {
         Self::with(engine, migrations, |_| {})
     }
 
     /// The same with other settings.
-    pub fn with(engine: Engine, migrations: &[(&str, &str)], change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(engine: Engine, migrations: &[(&str, &str)], change: impl FnOnce(&mut Settings)) -> Self {
         let folder = Folder::new();
         std::fs::create_dir(folder.join("migrations")).unwrap();
         for (name, text) in migrations {
@@ -45,7 +44,7 @@ impl Home {
         }
         let database = (engine == Engine::Postgres).then(|| fresh_database(None));
         let mut settings = Settings::default();
-        settings.server.listen = "127.0.0.1:0".to_owned();
+        "127.0.0.1:0".clone_into(&mut settings.server.listen);
         settings.store.url = database.as_ref().map(|database| Secret::new(database.url().to_owned()));
         change(&mut settings);
         let app = App::of(folder.path(), settings);
@@ -54,12 +53,12 @@ impl Home {
     }
 
     /// Starts it.
-    pub fn start(&self) -> Result<Running, Failure> {
+    pub(crate) fn start(&self) -> Result<Running, Failure> {
         self.runtime.block_on(House::start(&self.app, unwatched()))
     }
 
     /// Asks a running house.
-    pub fn ask(&self, running: &Running, request: http::request::Builder, body: &str) -> Response<Bytes> {
+    pub(crate) fn ask(&self, running: &Running, request: http::request::Builder, body: &str) -> Response<Bytes> {
         let request: Request<Bytes> = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
         self.runtime.block_on(async {
             let mut client = Client::connect(&running.address).await.unwrap();
@@ -68,13 +67,13 @@ impl Home {
     }
 
     /// Gets a path: status and body.
-    pub fn get(&self, running: &Running, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, running: &Running, path: &str) -> (u16, String) {
         let answer = self.ask(running, Request::get(path), "");
         (answer.status().as_u16(), text(&answer))
     }
 
     /// Asks until the answer is as wanted.
-    pub fn until(&self, running: &Running, path: &str, wanted: u16) -> Response<Bytes> {
+    pub(crate) fn until(&self, running: &Running, path: &str, wanted: u16) -> Response<Bytes> {
         for _ in 0..400 {
             let answer = self.ask(running, Request::get(path), "");
             if answer.status().as_u16() == wanted {
@@ -86,24 +85,18 @@ impl Home {
     }
 
     /// Ends it and waits.
-    pub fn stop(&self, running: Running) {
+    pub(crate) fn stop(&self, running: Running) {
         self.runtime.block_on(running.shutdown());
     }
 }
 
 /// The service key.
-pub fn service(running: &Running) -> String {
+pub(crate) fn service(running: &Running) -> String {
     let key = running.keys.service.as_ref().map(Secret::expose).unwrap();
     format!("Bearer {key}")
 }
 
 /// A body as text.
-pub fn text(answer: &Response<Bytes>) -> String {
+pub(crate) fn text(answer: &Response<Bytes>) -> String {
     String::from_utf8(answer.body().to_vec()).unwrap()
-}
-
-/// What the store is, so that a test can hold on to it.
-#[expect(dead_code, reason = "each test file uses what it needs")]
-pub fn store(running: &Running) -> Arc<store::Store> {
-    running.store.clone()
 }

@@ -1,13 +1,11 @@
 //! What happens to a house when its PostgreSQL changes or goes away.
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Home, SCHEMA, text};
 use kernel::Secret;
-use support::{Home, SCHEMA, text};
 use testkit::Engine;
 
 #[test]

@@ -1,9 +1,7 @@
 //! A house from start to end, on both engines.
 
-mod support;
-
+use crate::support::{Home, SCHEMA, service, text};
 use http::Request;
-use support::{Home, SCHEMA, service, text};
 
 fn failure(result: Result<server::Running, server::Failure>) -> server::Failure {
     match result {

@@ -1,0 +1,7 @@
+//! A whole house: started, asked, changed under its feet and ended, on both engines.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod lifecycle;
+mod postgres;
+mod support;
