@@ -62,14 +62,15 @@ fn run(file: &str, engine: Engine) {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let page = Page::read(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
     let mut place = Place::new(&root(), engine);
-    let (mut differences, mut outputs, mut ran) = (String::new(), Vec::new(), 0);
+    let (mut differences, mut outputs, mut ran) = (Vec::new(), Vec::new(), 0);
     for step in page.steps.iter().filter(|step| step.engine.is_none_or(|only| only == engine)) {
         let got = place.run(&step.command).unwrap_or_else(|error| panic!("{file}:{}: {error}", step.line));
         ran += 1;
         if page::matches(&step.want, &got) {
             continue;
         }
-        differences += &format!("\n{file}:{}: $ {}\n{}", step.line, step.command, page::difference(&step.want, &got));
+        let difference = page::difference(&step.want, &got);
+        differences.push(format!("{file}:{}: $ {}\n{difference}", step.line, step.command));
         outputs.push((step, got));
     }
     assert!(ran > 0, "{file} shows nothing");
@@ -81,7 +82,8 @@ fn run(file: &str, engine: Engine) {
     }
     assert!(
         differences.is_empty(),
-        "the transcript says something else than the server:\n{differences}\n{}",
+        "the transcript says something else than the server:\n\n{}\n\n{}",
+        differences.join("\n\n"),
         place.log()
     );
 }

@@ -1,10 +1,13 @@
 //! `curl`, as far as pages use it, through the project's own client. What a flag sends is what curl sends for it.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 /// A request as its flags describe it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of curl's, independent of the others")]
 pub(crate) struct Curl {
     method: Option<String>,
     url: String,
@@ -119,9 +122,7 @@ impl Shown {
         let mut out = String::new();
         let status = response.status();
         if self.include {
-            out += &format!("HTTP/1.1 {} {}\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
-            out += &headers(response.headers());
-            out += "\n";
+            out.push_str(&head(status, response.headers()));
         }
         if !self.discard {
             out += &rows(&String::from_utf8_lossy(response.body()));
@@ -136,9 +137,11 @@ impl Shown {
     }
 }
 
-fn headers(headers: &HeaderMap) -> String {
+fn head(status: StatusCode, headers: &HeaderMap) -> String {
+    let mut lines = vec![format!("HTTP/1.1 {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())];
     let known = headers.iter().filter(|(name, _)| !NOISE.contains(&name.as_str()));
-    known.map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
+    lines.extend(known.map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))));
+    lines.join("\n") + "\n\n"
 }
 
 /// A JSON array of objects with each on a line of its own; any other text as it is.
@@ -155,13 +158,24 @@ fn rows(text: &str) -> String {
 
 /// A target as it travels: bytes that may not stand in a request line are percent-encoded.
 fn wire(target: &str) -> String {
-    let plain = |byte: u8| (0x21..=0x7e).contains(&byte) && !br#""<>\^`{|}"#.contains(&byte);
-    target.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    encoded_but(target, |byte| (0x21..=0x7e).contains(&byte) && !br#""<>\^`{|}"#.contains(&byte))
 }
 
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    encoded_but(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+fn encoded_but(text: &str, plain: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 #[cfg(test)]

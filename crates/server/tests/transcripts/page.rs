@@ -99,8 +99,9 @@ fn line_matches(want: &str, got: &str) -> bool {
 
 /// Both texts, for a person.
 pub(crate) fn difference(want: &[String], got: &[String]) -> String {
-    let marked = |mark: char, lines: &[String]| lines.iter().map(|line| format!("{mark} {line}\n")).collect::<String>();
-    marked('-', want) + &marked('+', got)
+    let marked =
+        |mark: char, lines: &[String]| -> Vec<String> { lines.iter().map(|line| format!("{mark} {line}")).collect() };
+    [marked('-', want), marked('+', got)].concat().join("\n")
 }
 
 /// The page with other output under some of its commands.

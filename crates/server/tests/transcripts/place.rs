@@ -196,7 +196,7 @@ impl Place {
         BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
         let ready: Value =
             serde_json::from_str(&line).map_err(|_| format!("the server did not start: {}", self.log()))?;
-        server.url = ready["url"].as_str().ok_or("no address")?.to_owned();
+        ready["url"].as_str().ok_or("no address")?.clone_into(&mut server.url);
         assert_eq!(ready["engine"], self.engine.name().replace("postgres", "postgresql"), "the engine under test");
         self.server = Some(server);
         Ok(())
