@@ -175,39 +175,43 @@ pub(crate) fn marked(request: &ApiRequest) -> ApiRequest {
         count += 1;
         format!("{MARK}{}", count - 1)
     };
-    fn mark(filter: &mut Filter, next: &mut dyn FnMut() -> String) {
-        match &mut filter.op {
-            Op::Compare { quantified: Some(quantified), value, .. } => {
-                let mark = next();
-                if whole_list(quantified).is_some() {
-                    quantified.elements = Some(vec![Some(mark.clone())]);
-                }
-                *value = mark;
-            }
-            Op::Compare { quantified: None, value, .. } | Op::IsDistinct(value) | Op::Contain { value, .. } => {
-                *value = next()
-            }
-            Op::In(list) => *list = vec![next()],
-            Op::Fts { query, .. } => *query = next(),
-            Op::Is(_) => {}
-        }
-    }
-    fn within(logic: &mut Logic, next: &mut dyn FnMut() -> String) {
-        match logic {
-            Logic::Leaf(filter) => mark(filter, next),
-            Logic::Group { children, .. } => children.iter_mut().for_each(|child| within(child, next)),
-        }
-    }
     for at in &mut request.query.filters {
         mark(&mut at.node, &mut next);
     }
     for at in &mut request.query.logic {
-        within(&mut at.node, &mut next);
+        mark_within(&mut at.node, &mut next);
     }
     if request.window.offset > 0 {
         request.window.offset = OFFSET_MARK;
     }
     request
+}
+
+/// Puts a mark in place of a filter's literal.
+fn mark(filter: &mut Filter, next: &mut dyn FnMut() -> String) {
+    match &mut filter.op {
+        Op::Compare { quantified: Some(quantified), value, .. } => {
+            let mark = next();
+            if whole_list(quantified).is_some() {
+                quantified.elements = Some(vec![Some(mark.clone())]);
+            }
+            *value = mark;
+        }
+        Op::Compare { quantified: None, value, .. } | Op::IsDistinct(value) | Op::Contain { value, .. } => {
+            *value = next();
+        }
+        Op::In(list) => *list = vec![next()],
+        Op::Fts { query, .. } => *query = next(),
+        Op::Is(_) => {}
+    }
+}
+
+/// The same for a tree.
+fn mark_within(logic: &mut Logic, next: &mut dyn FnMut() -> String) {
+    match logic {
+        Logic::Leaf(filter) => mark(filter, next),
+        Logic::Group { children, .. } => children.iter_mut().for_each(|child| mark_within(child, next)),
+    }
 }
 
 impl Reads {

@@ -135,7 +135,7 @@ impl Compiler<'_> {
         let alias = params.alias(&level.relation);
         let (mut from, mut conditions, link_columns) = match parent {
             None => (vec![tree::table(&level.relation.name, &alias)], Vec::new(), Vec::new()),
-            Some(child) => self.child_from(child, &alias, &mut params),
+            Some(child) => Self::child_from(child, &alias, &mut params),
         };
         let mut keys = Vec::new();
         if let Some(child) = parent {
@@ -161,7 +161,7 @@ impl Compiler<'_> {
         let mut select = tree::select(Vec::new(), std::mem::take(&mut from), tree::all(conditions));
         select.group_by = group_by.into_iter().map(GroupItem::Expr).collect();
         let query = if windowed {
-            self.windowed(level, select, items, link_columns, order, &mut params)
+            Self::windowed(level, select, items, link_columns, order, &mut params)
         } else {
             select.items = items;
             let mut query = tree::query(select);
@@ -281,7 +281,7 @@ impl Compiler<'_> {
     }
 
     /// Tables, joins between them, and the columns that hold the parent's key.
-    fn child_from(&self, child: &Child, alias: &Name, params: &mut Params) -> (Vec<FromItem>, Vec<Expr>, Vec<Expr>) {
+    fn child_from(child: &Child, alias: &Name, params: &mut Params) -> (Vec<FromItem>, Vec<Expr>, Vec<Expr>) {
         let relationship = &child.relationship;
         let own = tree::table(&relationship.target, alias);
         match &relationship.junction {
@@ -356,7 +356,6 @@ impl Compiler<'_> {
 
     /// A slice of each parent's rows.
     fn windowed(
-        &self,
         level: &Level,
         mut select: sql::ast::Select,
         items: Vec<SelectItem>,
@@ -462,7 +461,7 @@ impl Compiler<'_> {
     ) -> Result<(Expr, Type), Failure> {
         let (mut expr, mut ty) = match &selected.source {
             Source::CountAll => (tree::count_all(), Type::Int8),
-            Source::Column { name, path } => self.reference(&level.relation, alias, name, path, params),
+            Source::Column { name, path } => Self::reference(&level.relation, alias, name, path, params),
         };
         if let Some(cast) = &selected.cast {
             (expr, ty) = self.cast(expr, cast)?;
@@ -484,10 +483,7 @@ impl Compiler<'_> {
     fn cast(&self, expr: Expr, name: &str) -> Result<(Expr, Type), Failure> {
         let unknown = || Failure::from(store::Error::sql("42704", format!("type \"{name}\" does not exist")));
         // Read as a type, so that it is printed as one and nothing else.
-        let ty = match sql::parse_expr(&format!("null::{name}")) {
-            Ok(Expr::Cast { ty, .. }) => ty,
-            _ => return Err(unknown()),
-        };
+        let Ok(Expr::Cast { ty, .. }) = sql::parse_expr(&format!("null::{name}")) else { return Err(unknown()) };
         let known = Type::named(name).unwrap_or_else(|| {
             store::translate::resolve_type(self.catalog, self.path, &ty)
                 .map_or(Type::Other(Arc::from(name)), |(ty, _)| ty)
@@ -497,7 +493,6 @@ impl Compiler<'_> {
 
     /// A column, followed into its JSON.
     pub(crate) fn reference(
-        &self,
         relation: &Relation,
         alias: &Name,
         name: &str,
@@ -552,7 +547,7 @@ impl Compiler<'_> {
         params: &mut Params,
     ) -> Result<Expr, Failure> {
         match condition {
-            Condition::Filter(filter) => self.filter(&level.relation, alias, filter, params),
+            Condition::Filter(filter) => Ok(self.filter(&level.relation, alias, filter, params)),
             Condition::Exists { child, exists } => {
                 let found = self.exists(alias, &level.children[*child], params)?;
                 Ok(if *exists { found } else { tree::not(found) })
@@ -575,7 +570,7 @@ impl Compiler<'_> {
 
     fn exists(&self, parent: &Name, child: &Child, params: &mut Params) -> Result<Expr, Failure> {
         let alias = params.alias(&child.level.relation);
-        let (from, mut conditions, link) = self.child_from(child, &alias, params);
+        let (from, mut conditions, link) = Self::child_from(child, &alias, params);
         for (column, own) in link.into_iter().zip(&child.relationship.columns) {
             conditions.push(tree::equal(column, tree::column(parent, own)));
         }
@@ -590,16 +585,16 @@ impl Compiler<'_> {
             let term = order.term();
             let field = order.field();
             let expr = match order {
-                Order::Own(_) => self.reference(&level.relation, alias, &field.name, &field.json_path, params).0,
+                Order::Own(_) => Self::reference(&level.relation, alias, &field.name, &field.json_path, params).0,
                 Order::Related { child, .. } => {
                     let child = &level.children[*child];
                     let inner = params.alias(&child.level.relation);
-                    let (from, mut conditions, link) = self.child_from(child, &inner, params);
+                    let (from, mut conditions, link) = Self::child_from(child, &inner, params);
                     for (column, own) in link.into_iter().zip(&child.relationship.columns) {
                         conditions.push(tree::equal(column, tree::column(alias, own)));
                     }
                     conditions.extend(self.conditions(&child.level, &inner, params)?);
-                    let value = self.reference(&child.level.relation, &inner, &field.name, &field.json_path, params).0;
+                    let value = Self::reference(&child.level.relation, &inner, &field.name, &field.json_path, params).0;
                     let mut query = tree::query(tree::select(vec![tree::item(value)], from, tree::all(conditions)));
                     query.limit = Some(tree::integer(1));
                     Expr::Subquery(Box::new(query))
@@ -610,14 +605,8 @@ impl Compiler<'_> {
         Ok(out)
     }
 
-    pub(crate) fn filter(
-        &self,
-        relation: &Relation,
-        alias: &Name,
-        filter: &Filter,
-        params: &mut Params,
-    ) -> Result<Expr, Failure> {
-        let (field, ty) = self.reference(relation, alias, &filter.field.name, &filter.field.json_path, params);
+    pub(crate) fn filter(&self, relation: &Relation, alias: &Name, filter: &Filter, params: &mut Params) -> Expr {
+        let (field, ty) = Self::reference(relation, alias, &filter.field.name, &filter.field.json_path, params);
         let expr = match &filter.op {
             Op::Compare { op, quantified: None, value } => compare(field, &ty, *op, value, params),
             Op::Compare { op, quantified: Some(quantified), value } => {
@@ -677,7 +666,7 @@ impl Compiler<'_> {
             Op::Fts { kind, language, query } => self.full_text(field, &ty, *kind, language.as_deref(), query, params),
             Op::Contain { op, value } => contain(field, &ty, *op, value, params),
         };
-        Ok(if filter.negated { tree::not(expr) } else { expr })
+        if filter.negated { tree::not(expr) } else { expr }
     }
 
     fn full_text(

@@ -157,7 +157,7 @@ mod tests {
             (r#"{"a":1,"b":null}"#, r#"{"a":1}"#),
             (r#"{"a":1,"b":null,"c":2}"#, r#"{"a":1,"c":2}"#),
             (r#"[{"a":null},{"a":1,"b":null}]"#, r#"[{},{"a":1}]"#),
-            (r#"[null,1,null]"#, "[null,1,null]"),
+            ("[null,1,null]", "[null,1,null]"),
             (r#"{"a":{"b":null,"c":"null"},"d":[null]}"#, r#"{"a":{"c":"null"},"d":[null]}"#),
             (r#"{"a":"x,\"null\":null"}"#, r#"{"a":"x,\"null\":null"}"#),
             (r#"{"a":null,"b":null,"c":{"d":null}}"#, r#"{"c":{}}"#),

@@ -76,6 +76,9 @@ pub struct Relationships {
     by_origin: HashMap<QName, Vec<Arc<Relationship>>>,
 }
 
+/// Base columns, and the relations that show them under which names.
+type Shown<'c> = HashMap<(&'c QName, &'c Name), Vec<(&'c Arc<Relation>, Name)>>;
+
 /// Foreign keys as they hold for a relation: a table's own, or a view's inherited ones.
 struct Edge {
     from: QName,
@@ -92,7 +95,7 @@ impl Relationships {
     /// Finds all relationships.
     pub fn of(catalog: &Catalog) -> Self {
         // Where each base column is shown: by the table itself and by views.
-        let mut shown: HashMap<(&QName, &Name), Vec<(&Arc<Relation>, Name)>> = HashMap::new();
+        let mut shown = Shown::new();
         for relation in catalog.relations.values() {
             match &relation.view {
                 None => {
@@ -238,13 +241,13 @@ impl Relationships {
                 || (candidate.cardinality == Cardinality::OneToOne && is_forward(candidate, catalog));
             let by_name = *candidate.target.name == *target
                 // A self reference by the table's name is the side with many.
-                && !(candidate.is_self && candidate.junction.is_none() && many_to_one);
+                && (!candidate.is_self || candidate.junction.is_some() || !many_to_one);
             let named = match hint {
                 None => {
                     by_name
                         || (candidate.junction.is_none()
                             && !is_view(catalog, &candidate.target)
-                            && (*candidate.constraint == *target && !(candidate.is_self && !many_to_one)
+                            && (*candidate.constraint == *target && (!candidate.is_self || many_to_one)
                                 || (many_to_one && matches!(candidate.columns.as_slice(), [one] if **one == *target))))
                 }
                 Some(hint) => by_name && hinted(candidate, hint),
@@ -257,11 +260,7 @@ impl Relationships {
     }
 }
 
-fn shown_of(
-    shown: &HashMap<(&QName, &Name), Vec<(&Arc<Relation>, Name)>>,
-    table: &QName,
-    column: &Name,
-) -> Vec<(QName, Name)> {
+fn shown_of(shown: &Shown<'_>, table: &QName, column: &Name) -> Vec<(QName, Name)> {
     shown
         .get(&(table, column))
         .map(|list| list.iter().map(|(relation, name)| (relation.name.clone(), name.clone())).collect())

@@ -27,7 +27,7 @@ pub enum Form {
 pub struct Rows {
     /// JSON rows each follow a `[` or a `,`, so that the whole lacks only its end to be an array.
     bytes: Vec<u8>,
-    rows: Vec<Span>,
+    spans: Vec<Span>,
     holes: Vec<Hole>,
     /// Row numbers by the number of the parent's key.
     by_key: Vec<Vec<u32>>,
@@ -146,7 +146,7 @@ impl<'c> Collector<'c> {
     pub fn row(&mut self, row: &dyn Row) -> store::Result<()> {
         let rows = &mut self.rows;
         if self.form == Form::Json {
-            rows.bytes.push(if rows.rows.is_empty() { b'[' } else { b',' });
+            rows.bytes.push(if rows.spans.is_empty() { b'[' } else { b',' });
         }
         let start = offset(rows.bytes.len())?;
         let hole = offset(rows.holes.len())?;
@@ -192,10 +192,10 @@ impl<'c> Collector<'c> {
                 key.push(row.value(column, ty)?);
             }
             if let Some(parent) = parents.find(&key) {
-                rows.by_key[parent as usize].push(offset(rows.rows.len())?);
+                rows.by_key[parent as usize].push(offset(rows.spans.len())?);
             }
         }
-        rows.rows.push(Span { start, end: offset(rows.bytes.len())?, holes: (hole, offset(rows.holes.len())?) });
+        rows.spans.push(Span { start, end: offset(rows.bytes.len())?, holes: (hole, offset(rows.holes.len())?) });
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl<'c> Collector<'c> {
 
     /// Fetches the embeds of all rows taken.
     pub fn finish(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
-        let nothing = self.rows.rows.is_empty();
+        let nothing = self.rows.spans.is_empty();
         for (child, keys) in self.level.children.iter().zip(&self.keys) {
             // Without parents an embed is still asked for where the server guards: a caller without rights to it is refused
             // whatever the page holds.
@@ -247,30 +247,30 @@ fn fetch(conn: &mut dyn Connection, child: &CompiledChild, keys: &Keys) -> Resul
 impl Rows {
     /// How many rows there are at the root.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.spans.len()
     }
 
     /// Are there none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.spans.is_empty()
     }
 
     /// Puts the rows into another order (by row number).
     pub fn reorder(&mut self, order: &[u32]) {
         self.reordered = true;
-        self.rows = order.iter().map(|row| self.rows[*row as usize]).collect();
+        self.spans = order.iter().map(|row| self.spans[*row as usize]).collect();
     }
 
     /// All rows as a JSON array.
     pub fn into_array(self, level: &Compiled) -> Vec<u8> {
-        if self.holes.is_empty() && !self.reordered && !self.rows.is_empty() {
+        if self.holes.is_empty() && !self.reordered && !self.spans.is_empty() {
             let mut bytes = self.bytes;
             bytes.push(b']');
             return bytes;
         }
         let mut out = Vec::with_capacity(self.written() + 2);
         out.push(b'[');
-        for index in 0..self.rows.len() {
+        for index in 0..self.spans.len() {
             if index > 0 {
                 out.push(b',');
             }
@@ -287,7 +287,7 @@ impl Rows {
 
     /// Writes all rows as CSV with a header line of the bare names; no rows are a lone line end.
     pub fn write_csv(&self, level: &Compiled, out: &mut Vec<u8>) {
-        if self.rows.is_empty() {
+        if self.spans.is_empty() {
             out.push(b'\n');
             return;
         }
@@ -297,9 +297,9 @@ impl Rows {
             }
             out.extend_from_slice(field.key.as_bytes());
         }
-        for index in 0..self.rows.len() {
+        for index in 0..self.spans.len() {
             out.push(b'\n');
-            let span = self.rows[index];
+            let span = self.spans[index];
             let mut at = span.start as usize;
             for hole in self.holes_of(index) {
                 out.extend_from_slice(&self.bytes[at..hole.at as usize]);
@@ -313,13 +313,13 @@ impl Rows {
     }
 
     fn holes_of(&self, index: usize) -> &[Hole] {
-        let (start, end) = self.rows[index].holes;
+        let (start, end) = self.spans[index].holes;
         &self.holes[start as usize..end as usize]
     }
 
     /// Writes one row.
     pub fn write_row(&self, index: usize, level: &Compiled, out: &mut Vec<u8>) {
-        let span = self.rows[index];
+        let span = self.spans[index];
         let mut at = span.start as usize;
         for hole in self.holes_of(index) {
             out.extend_from_slice(&self.bytes[at..hole.at as usize]);

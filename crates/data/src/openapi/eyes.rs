@@ -45,6 +45,7 @@ impl Eyes<'_> {
 
 /// What a role can do with a relation over HTTP.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each verb")]
 pub(super) struct Reach {
     pub(super) select: bool,
     pub(super) insert: bool,

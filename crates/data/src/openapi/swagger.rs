@@ -25,7 +25,7 @@ pub(crate) fn swagger(catalog: &Catalog, guard: Option<&RoleGuard>, schema: &str
     let comment = catalog.schemas.get(schema).and_then(|schema| schema.comment.as_deref());
     let (title, about) = comment
         .filter(|comment| *comment != STANDARD_COMMENT)
-        .map_or(("REST API", "Tables and views of the database, in the PostgREST dialect"), |comment| split(comment));
+        .map_or(("REST API", "Tables and views of the database, in the PostgREST dialect"), split);
     let root = json!({"get": {
         "tags": ["Introspection"], "summary": "OpenAPI description (this document)",
         "produces": ["application/openapi+json", "application/json"], "responses": {"200": {"description": "OK"}}

@@ -155,18 +155,18 @@ impl Data {
                     if let Failure::Store(store::Error::Internal(reason)) = &failure {
                         return Answer::internal(reason.clone());
                     }
-                    self.refuse(failure.answer(caller.anonymous))
+                    self.refuse(&failure.answer(caller.anonymous))
                 }
             },
-            Err(error) => self.refuse(error),
+            Err(error) => self.refuse(&error),
         };
         if head { answer.without_body() } else { answer }
     }
 
     /// An error as an answer.
-    pub fn refuse(&self, error: ApiError) -> Answer {
+    pub fn refuse(&self, error: &ApiError) -> Answer {
         let verbosity = if self.config.terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
-        Answer::error(&error, verbosity)
+        Answer::error(error, verbosity)
     }
 
     async fn answer(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller) -> Result<Answer, Failure> {
@@ -210,8 +210,9 @@ impl Data {
 
     fn scope(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller, path: &Arc<[Name]>) -> Scope {
         let rollback = match (self.config.tx_end, request.preferences.tx) {
-            (TxEnd::Commit, _) | (TxEnd::CommitAllowOverride, None | Some(Tx::Commit)) => false,
-            (TxEnd::RollbackAllowOverride, Some(Tx::Commit)) => false,
+            (TxEnd::Commit, _)
+            | (TxEnd::CommitAllowOverride, None | Some(Tx::Commit))
+            | (TxEnd::RollbackAllowOverride, Some(Tx::Commit)) => false,
             (TxEnd::Rollback | TxEnd::RollbackAllowOverride, _) | (TxEnd::CommitAllowOverride, Some(Tx::Rollback)) => {
                 true
             }

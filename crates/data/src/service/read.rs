@@ -86,7 +86,7 @@ impl Data {
             // The refusal still tells how many there are.
             Err(error) => {
                 return Ok(self
-                    .refuse(error)
+                    .refuse(&error)
                     .header("content-range", format!("*/{}", page.total.unwrap_or(0)))
                     .maybe("preference-applied", request.preferences.applied(request.method, false, false)));
             }

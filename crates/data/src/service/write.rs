@@ -83,7 +83,7 @@ impl Data {
                 upsertable = upsert.is_some() || relation.primary_key.is_some() || request.query.on_conflict.is_some();
                 writer.insert(payload, preferences.missing.unwrap_or(Missing::Null), upsert.as_ref())?
             }
-            Method::Put => self.put(&writer, request, asked)?,
+            Method::Put => Self::put(&writer, request, asked)?,
             Method::Patch => writer.update(payload_of(request), preferences.missing.unwrap_or(Missing::Null))?,
             Method::Delete => writer.delete()?,
             Method::Get | Method::Head | Method::Options => {
@@ -93,7 +93,7 @@ impl Data {
         Ok(Ready { write: Arc::new(write), media, upsertable })
     }
 
-    fn put(&self, writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
+    fn put(writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
         let named = put_key(&request.query)?;
         let key = writer.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
         let exact = key.columns.len() == named.len()
@@ -195,7 +195,7 @@ fn present(
     let place = (request.method == Method::Post
         && request.preferences.returning == Some(Return::HeadersOnly)
         && written.affected == 1)
-        .then(|| relation.primary_key.as_ref())
+        .then_some(relation.primary_key.as_ref())
         .flatten()
         .map(|key| {
             location(

@@ -169,13 +169,8 @@ impl Writer<'_> {
                         ApiError::not_implemented("ordering the rows of a write by an embedded resource").into()
                     );
                 };
-                let (expr, ty) = self.compiler.reference(
-                    &self.plan.relation,
-                    alias,
-                    &term.field.name,
-                    &term.field.json_path,
-                    params,
-                );
+                let (expr, ty) =
+                    Compiler::reference(&self.plan.relation, alias, &term.field.name, &term.field.json_path, params);
                 sort.push((columns.items.len(), term.descending(), term.nulls_first()));
                 columns.items.push(tree::item(expr));
                 columns.types.push(ty);
@@ -657,12 +652,12 @@ impl Writer<'_> {
                     split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
                 if checks.is_empty() {
                     let write = self.finish(Steps::Statements(vec![change]), returning);
-                    return Ok(self.explaining(write, filter, &params, set, false));
+                    return Ok(self.explaining(write, filter, &params, &set, false));
                 }
                 let look = self.translator(&params.types).update_violations(&update, &checks)?;
                 let look = (Arc::from(look.sql), params.values.clone());
                 let write = self.finish(Steps::Checked { look, checks: names, change }, returning);
-                Ok(self.explaining(write, filter, &params, set, false))
+                Ok(self.explaining(write, filter, &params, &set, false))
             }
         }
     }
@@ -692,7 +687,7 @@ impl Writer<'_> {
         };
         let mut write = self.finish(Steps::Statements(vec![(text, params.values.clone())]), returning);
         write.removes = true;
-        Ok(self.explaining(write, filter, &params, Vec::new(), true))
+        Ok(self.explaining(write, filter, &params, &[], true))
     }
 
     /// Adds what explains a broken constraint of an update or delete: the rows it was about, as far as the caller may read them.
@@ -701,7 +696,7 @@ impl Writer<'_> {
         mut write: Write,
         filter: Option<Expr>,
         params: &Params,
-        set: Vec<Assignment>,
+        set: &[Assignment],
         removes: bool,
     ) -> Write {
         let Some(explain) = &mut write.explain else { return write };

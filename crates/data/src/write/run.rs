@@ -282,7 +282,8 @@ impl Running<'_, '_> {
         Ok(true)
     }
 
-    /// The policy behind the first check that some row fails.
+    /// The policy behind the first check that some row fails; a check of joined permissive policies has no name.
+    #[expect(clippy::option_option, reason = "whether one failed, and whether it has a name, are two questions")]
     fn first_failed(
         &mut self,
         text: &str,
