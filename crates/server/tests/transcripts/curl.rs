@@ -128,9 +128,6 @@ impl Shown {
             out += &rows(&String::from_utf8_lossy(response.body()));
         }
         if let Some(text) = &self.write_out {
-            if !out.is_empty() && !out.ends_with('\n') {
-                out.push('\n');
-            }
             out += &text.replace("%{http_code}", status.as_str());
         }
         out
