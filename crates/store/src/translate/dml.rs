@@ -24,7 +24,11 @@ impl<'a> Translator<'a> {
         let relation = self.relation(&insert.table)?;
         let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
         let target = self.open(&relation, &quote(&alias), Verb::Insert)?;
-        let named = target_columns(&relation, &insert.columns)?;
+        // A row of defaults names no column, and one column's privilege is enough for it.
+        let named = match insert.source {
+            InsertSource::DefaultValues => Vec::new(),
+            InsertSource::Query(_) => target_columns(&relation, &insert.columns)?,
+        };
         let columns =
             named.iter().map(|column| target.column(&column.name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
         let named = named.iter().map(|column| column.name.clone()).collect();
@@ -720,6 +724,10 @@ impl<'a> Translator<'a> {
             columns.push(OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None });
         }
         let rows = format!("SELECT {} FROM {head}", values.join(", "));
+        if !update.returning.is_empty() {
+            // What the change returns is read, so that select policies choose its rows too.
+            self.returning(&update.returning)?;
+        }
         let sql = self.filtered(rows, target, privilege, update.filter.as_ref(), &[])?.sql;
         Ok(Translated { sql, columns })
     }
