@@ -42,8 +42,7 @@ pub(super) fn condition(dice: &Dice, around: &Around<'_>, depth: usize) -> Strin
     }
     match dice.below(18) {
         0..5 => format!("{} = auth.uid()", c("owner")),
-        5 => "true".to_owned(),
-        6 if dice.chance(30) => "false".to_owned(),
+        5 => format!("{} is not null", c("n")),
         6 | 7 => format!("auth.role() = '{}'", dice.pick(&["authenticated", "anon", "service_role"])),
         8 => format!("{} {} {}", c("n"), dice.pick(&["<", ">", "<=", ">=", "=", "<>"]), dice.below(8)),
         9 => c("flag"),
