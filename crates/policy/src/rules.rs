@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sql::ast::{BinaryOp, Expr, FromItem, Literal};
-use sql::visit::{self, Scope, Visitor};
+use sql::ast::{BinaryOp, Expr, Literal};
 use store::catalog::{Name, Policy, PolicyCommand, Relation};
 
 /// Which of a policy's two conditions is asked.
@@ -41,7 +40,7 @@ pub struct Check {
 pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: PolicyCommand, side: Side) -> Vec<Check> {
     let mut permissive: Option<Expr> = None;
     let mut restrictive = Vec::new();
-    let (mut open, mut reads) = (false, false);
+    let mut open = false;
     for policy in applicable(relation, roles, command) {
         let condition = match side {
             Side::Using => policy.using.as_ref(),
@@ -53,7 +52,6 @@ pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: Polic
         let tree = text.tree().map_or_else(|| truth(false), |tree| (**tree).clone());
         if policy.permissive {
             open |= tree == truth(true);
-            reads |= has_query(&tree);
             permissive = Some(match permissive {
                 None => tree,
                 Some(before) => join(BinaryOp::Or, before, tree),
@@ -67,8 +65,8 @@ pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: Polic
         // Nothing passes, and restrictive policies are not even read: what they would refuse to be read is of no matter.
         return vec![Check { condition: Arc::new(truth(false)), policy: None }];
     };
-    // Nothing is refused by what is always true, but what it reads besides must be readable.
-    if !open || reads {
+    // PostgreSQL folds what is always true before it asks what the rest reads.
+    if !open {
         out.push(Check { condition: Arc::new(permissive), policy: None });
     }
     out.extend(restrictive);
@@ -84,19 +82,6 @@ pub(crate) fn combined(
 ) -> Option<Arc<Expr>> {
     let conditions = checks(relation, roles, command, side).into_iter().map(|check| check.condition);
     conditions.reduce(|left, right| Arc::new(join(BinaryOp::And, (*left).clone(), (*right).clone())))
-}
-
-/// Is there a query inside the condition.
-fn has_query(tree: &Expr) -> bool {
-    struct Look(bool);
-    impl Visitor for Look {
-        fn source(&mut self, _: &FromItem, _: &Scope) {
-            self.0 = true;
-        }
-    }
-    let mut look = Look(false);
-    visit::expr(tree, &mut look);
-    look.0
 }
 
 fn truth(value: bool) -> Expr {
