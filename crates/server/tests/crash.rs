@@ -3,6 +3,7 @@
 //!
 //! The moments come from seeds, which are printed; `CRASH_SEED` runs another one. Moments are counted in acknowledged requests, so
 //! that a slow machine kills as deep in the work as a fast one.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};

@@ -83,7 +83,8 @@ fn subquery(dice: &Dice, around: &Around<'_>, depth: usize) -> String {
 
 fn function(dice: &Dice, around: &Around<'_>) -> Option<String> {
     // A function that reads what its caller protects runs in circles until some stack is full: nobody's answer to compare.
-    let usable: Vec<_> = around.app.functions.iter().filter(|function| function.free || function.reads < around.relation).collect();
+    let usable: Vec<_> =
+        around.app.functions.iter().filter(|function| function.free || function.reads < around.relation).collect();
     if usable.is_empty() {
         return None;
     }
