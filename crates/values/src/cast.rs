@@ -151,34 +151,41 @@ fn number(from: &Type, to: &Type, v: ValueRef<'_>) -> Result<Value> {
 fn moment(from: &Type, to: &Type, v: ValueRef<'_>, session: &Session) -> Result<Value> {
     let stored = v.as_str().unwrap_or("");
     let bad = || ValueError::datetime_syntax(&from.base_name(), stored);
-    let zone = session.offset_s;
+    let zone = session.zone;
     // Everything with a date goes through the wall clock in the session's zone.
     let wall = match from {
         Type::Date => Some(datetime::date_timestamp(datetime::date_days(stored).ok_or_else(bad)?)),
         Type::Timestamp(_) => Some(datetime::timestamp_us(stored).ok_or_else(bad)?),
-        Type::TimestampTz(_) => Some(datetime::at_zone(datetime::timestamp_us(stored).ok_or_else(bad)?, zone, false)),
+        Type::TimestampTz(_) => Some(zone.wall(datetime::timestamp_us(stored).ok_or_else(bad)?)),
         _ => None,
     };
     let text = match (wall, to) {
         (Some(w), Type::Date) => datetime::days_text(datetime::timestamp_date(w))?,
         (Some(w), Type::Timestamp(p)) => datetime::timestamp_text(datetime::round_timestamp(w, *p))?,
         (Some(w), Type::TimestampTz(p)) => {
-            // From one timestamptz to another only the precision changes.
-            datetime::timestamptz_text(datetime::round_timestamp(datetime::at_zone(w, zone, true), *p))?
+            // From one timestamptz to another only the precision changes: it does not go through the wall clock and back.
+            let us = match from {
+                Type::TimestampTz(_) => datetime::timestamp_us(stored).ok_or_else(bad)?,
+                _ => zone.moment(w),
+            };
+            datetime::timestamptz_text(datetime::round_timestamp(us, *p))?
         }
         (Some(w), _) if !datetime::is_finite(w) => return Ok(Value::Null),
         (Some(w), Type::Time(p)) if *from != Type::Date => {
             datetime::time_text(datetime::round_time(w.rem_euclid(DAY), *p))
         }
         (Some(w), Type::TimeTz) if matches!(from, Type::TimestampTz(_)) => {
-            datetime::timetz_text(w.rem_euclid(DAY), zone)
+            datetime::timetz_text(w.rem_euclid(DAY), zone.offset_of_wall(w))
         }
         (None, _) => match (from, to) {
             (Type::Time(_), Type::Time(p)) => {
                 datetime::time_text(datetime::round_time(datetime::time_us(stored).ok_or_else(bad)?, *p))
             }
             (Type::Time(_), Type::Interval) => Interval::from_us(datetime::time_us(stored).ok_or_else(bad)?).to_text(),
-            (Type::Time(_), Type::TimeTz) => datetime::timetz_text(datetime::time_us(stored).ok_or_else(bad)?, zone),
+            (Type::Time(_), Type::TimeTz) => {
+                let us = datetime::time_us(stored).ok_or_else(bad)?;
+                datetime::timetz_text(us, zone.offset_of_wall(datetime::today_wall(session) + us))
+            }
             (Type::TimeTz, Type::Time(p)) => {
                 datetime::time_text(datetime::round_time(datetime::timetz_parts(stored).ok_or_else(bad)?.0, *p))
             }

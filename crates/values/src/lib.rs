@@ -68,13 +68,13 @@ pub struct Session {
     /// The transaction's time in microseconds since 1970-01-01 UTC, for `now`, `today` and the like; without it they are
     /// refused, so that nothing reads a clock behind a test's back.
     pub now_us: Option<i64>,
-    /// The time zone as seconds east of Greenwich.
-    pub offset_s: i32,
+    /// The time zone.
+    pub zone: datetime::Zone,
 }
 
 impl Session {
     /// UTC, with this time as `now`.
     pub fn at(now_us: i64) -> Self {
-        Self { now_us: Some(now_us), offset_s: 0 }
+        Self { now_us: Some(now_us), zone: datetime::Zone::UTC }
     }
 }

@@ -208,13 +208,9 @@ fn put_timestamp(s: &str, separator: u8, zoned: bool, full: bool, session: &Sess
     if b.len() < 19 || !s.is_ascii() || b[10] != b' ' {
         return out.put(s); // an infinity, or nothing of ours
     }
-    let shifted = if zoned && session.offset_s != 0 {
-        let us = datetime::timestamp_us(s).map(|us| us + i64::from(session.offset_s) * datetime::SECOND);
-        us.and_then(|us| datetime::timestamp_text(us).ok())
-    } else {
-        None
-    };
-    let offset = if shifted.is_some() { session.offset_s } else { 0 };
+    let moment = if zoned && session.zone != datetime::Zone::UTC { datetime::timestamp_us(s) } else { None };
+    let shifted = moment.and_then(|us| datetime::timestamp_text(session.zone.wall(us)).ok());
+    let offset = moment.filter(|_| shifted.is_some()).map_or(0, |us| session.zone.offset_at(us));
     let s = shifted.as_deref().unwrap_or(s);
     out.put(&s[..10]);
     out.put_ascii(&[separator]);
@@ -378,7 +374,7 @@ mod tests {
 
     #[test]
     fn moments_print_in_the_sessions_zone() {
-        let session = Session { now_us: None, offset_s: -19_800 };
+        let session = Session { now_us: None, zone: datetime::Zone::fixed(-19_800) };
         let v = input(&Type::TimestampTz(None), "2020-01-01 00:00:00.25Z").unwrap();
         let (mut t, mut j) = (String::new(), Vec::new());
         write_text_in(&Type::TimestampTz(None), v.as_ref(), &session, &mut t);

@@ -74,6 +74,7 @@ impl Data {
             location: request.method == Method::Post && returning == Return::HeadersOnly,
             max_affected: max_affected(request),
             singular: matches!(media, MediaType::Object { .. }) && request.method != Method::Put,
+            session: values::Session { now_us: None, zone: zone_of(preferences) },
         };
         let mut upsertable = false;
         let write = match request.method {
@@ -112,6 +113,12 @@ impl Data {
         let missing = request.preferences.missing.unwrap_or(Missing::Null);
         writer.insert(payload, missing, Some(&upsert))
     }
+}
+
+/// The time zone that the request asks for. One that nobody knows is refused when the write runs.
+fn zone_of(preferences: &crate::request::Preferences) -> values::datetime::Zone {
+    let named = preferences.timezone.as_deref();
+    named.and_then(|name| values::datetime::Zone::setting(name).ok()).unwrap_or_default()
 }
 
 /// A view that shows the whole key of its table is written by that key: the view with it.

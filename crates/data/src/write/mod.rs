@@ -132,6 +132,8 @@ pub(crate) struct Writer<'a> {
     pub max_affected: Option<u64>,
     /// Exactly one row.
     pub singular: bool,
+    /// How values of the payload are read on SQLite.
+    pub session: values::Session,
 }
 
 impl Writer<'_> {
@@ -423,7 +425,7 @@ impl Writer<'_> {
             for row in run {
                 let mut params = Vec::with_capacity(given.len());
                 for (place, column) in places.iter().zip(&given) {
-                    params.push(cell_param(payload.cell(row, *place), &column.ty)?);
+                    params.push(cell_param(payload.cell(row, *place), &column.ty, &self.session)?);
                 }
                 rows.push((shapes.len(), params));
             }
@@ -617,7 +619,7 @@ impl Writer<'_> {
             }
             Engine::Sqlite => {
                 for (place, column) in columns.iter().enumerate().filter(|(place, _)| !absent(*place)) {
-                    let value = params.push(cell_param(payload.cell(0, place), &column.ty)?, column.ty.clone());
+                    let value = params.push(cell_param(payload.cell(0, place), &column.ty, &self.session)?, column.ty.clone());
                     set.push(Assignment::Column { column: column.name.clone(), value });
                 }
             }
@@ -823,11 +825,11 @@ fn json_of(payload: &Payload, places: &[usize], rows: &[usize]) -> String {
 }
 
 /// A cell in the stored form of its column.
-fn cell_param(cell: Cell<'_>, ty: &Type) -> Result<Param, Failure> {
+fn cell_param(cell: Cell<'_>, ty: &Type, session: &values::Session) -> Result<Param, Failure> {
     Ok(match cell {
         Cell::Absent | Cell::Null => Param::Null,
-        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json(ty, raw).map_err(store::Error::from)?),
-        Cell::Text(text) => Param::Value(ty.clone(), values::input(ty, text).map_err(store::Error::from)?),
+        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json_in(ty, raw, session).map_err(store::Error::from)?),
+        Cell::Text(text) => Param::Value(ty.clone(), values::input_in(ty, text, session).map_err(store::Error::from)?),
     })
 }
 

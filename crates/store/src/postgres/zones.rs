@@ -50,6 +50,19 @@ union all
 select high, east from halves where high - low = 1
 order by 1 nulls first";
 
+/// A setting that is a number counts hours eastwards; `at time zone` reads the same words as POSIX, westwards. Spelled as POSIX, with a
+/// name, it means the same to both.
+fn by_hours(name: &str) -> Option<String> {
+    let bare = name.trim_start();
+    let digits = bare.strip_prefix(['+', '-']).unwrap_or(bare);
+    if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let east = values::datetime::Zone::setting(name).ok()?.offset_at(0);
+    let (sign, s) = (if east > 0 { '-' } else { '+' }, east.unsigned_abs());
+    Some(format!("<hours>{sign}{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60))
+}
+
 /// Seconds from 1970 to 2000, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
 
@@ -68,7 +81,8 @@ impl Zones {
             return Ok(zone);
         }
         let name = name.unwrap_or("UTC");
-        let changes = client.query_typed(CHANGES, &[(&name, postgres_types::Type::TEXT)]).await;
+        let spelled = by_hours(name).unwrap_or_else(|| name.to_owned());
+        let changes = client.query_typed(CHANGES, &[(&spelled, postgres_types::Type::TEXT)]).await;
         let rows = changes.map_err(|error| match failure::of(&error) {
             // In the words of `set timezone`, which is what the caller asked for.
             Error::Sql(refusal) if refusal.code == "22023" => {
@@ -92,5 +106,24 @@ impl Zones {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Zone>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_hours_is_spelled_as_posix_spells_it() {
+        for (name, want) in [
+            ("-4", Some("<hours>+4:00:00")),
+            ("5.5", Some("<hours>-5:30:00")),
+            ("+0", Some("<hours>+0:00:00")),
+            ("+05:30", None),
+            ("Europe/Berlin", None),
+            ("", None),
+        ] {
+            assert_eq!(by_hours(name).as_deref(), want, "{name}");
+        }
     }
 }

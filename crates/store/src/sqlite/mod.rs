@@ -389,8 +389,8 @@ impl Drop for SqliteEngine {
 /// Refuses a scope that cannot be entered, as setting it would fail on a server.
 fn judge(scope: &Scope) -> Result<()> {
     match scope.time_zone.as_deref() {
-        Some(zone) if session::zone_offset(zone).is_none() => Err(session::unknown_zone(zone).into()),
-        _ => Ok(()),
+        Some(zone) => Ok(values::datetime::Zone::setting(zone).map(|_| ())?),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Clock, Deadline};
-use values::ValueError;
+use values::datetime::Zone;
 
 use super::sequence::Sequences;
 use crate::conn::Scope;
@@ -30,7 +30,7 @@ pub(super) struct Session {
     /// Settings made by `set_config`, which win over the scope's.
     pub(super) local: HashMap<String, String>,
     /// The zone's offset in seconds east, from the scope's or a local time zone.
-    pub(super) offset_s: i32,
+    pub(super) zone: Zone,
     /// The sequences, on the thread that may use them.
     pub(super) sequences: Option<Sequences>,
     /// What `lastval` and `currval` answer in this function.
@@ -72,11 +72,11 @@ pub(super) fn enter(
     deadline: Deadline,
     cancelled: Option<Arc<AtomicBool>>,
 ) {
-    let offset_s = scope.time_zone.as_deref().and_then(zone_offset).unwrap_or(0);
+    let zone = scope.time_zone.as_deref().and_then(|name| Zone::setting(name).ok()).unwrap_or_default();
     with(|session| {
         session.scope = scope;
         session.now_us = now_us;
-        session.offset_s = offset_s;
+        session.zone = zone;
         session.local.clear();
         session.drawn.clear();
         if session.clock.is_none() {
@@ -133,7 +133,7 @@ pub(super) fn raised() -> Option<Box<SqlError>> {
 
 /// The session of the `values` crate for the running function.
 pub(super) fn values_session() -> values::Session {
-    SESSION.with_borrow(|session| values::Session { now_us: Some(session.now_us), offset_s: session.offset_s })
+    SESSION.with_borrow(|session| values::Session { now_us: Some(session.now_us), zone: session.zone })
 }
 
 /// 64 random bits.
@@ -145,16 +145,6 @@ pub(super) fn random_u64() -> u64 {
 /// Wall-clock time now, for `clock_timestamp()`.
 pub(super) fn clock_us() -> i64 {
     SESSION.with_borrow(|session| session.clock.as_ref().map_or(session.now_us, |clock| clock.now().0))
-}
-
-/// A zone's offset in seconds east; `None` for what is not understood.
-pub(super) fn zone_offset(zone: &str) -> Option<i32> {
-    values::datetime::zone_offset(zone).ok()
-}
-
-/// PostgreSQL's answer to a time zone it does not know.
-pub(super) fn unknown_zone(zone: &str) -> ValueError {
-    ValueError::parameter(format!("invalid value for parameter \"TimeZone\": \"{zone}\""))
 }
 
 /// A setting as `current_setting` sees it; `None` when nobody has set it.

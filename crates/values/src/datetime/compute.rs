@@ -176,10 +176,9 @@ pub fn from_epoch(seconds: f64) -> Result<i64> {
     Ok((seconds * 1e6).round_ties_even() as i64)
 }
 
-/// `timestamptz at time zone z`: the wall clock there. With `reverse`, `timestamp at time zone z`: the moment.
-pub fn at_zone(us: i64, offset_s: i32, reverse: bool) -> i64 {
-    let shift = i64::from(offset_s) * SECOND;
-    if is_finite(us) { if reverse { us - shift } else { us + shift } } else { us }
+/// Midnight of the session's day on its wall clock; that of 1970 without a time.
+pub fn today_wall(session: &crate::Session) -> i64 {
+    session.zone.wall(session.now_us.unwrap_or(0)).div_euclid(DAY) * DAY
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `to_char`, `to_date` and `to_timestamp` by pattern.
 
 use super::civil::{Civil, civil_of, day_of, days_in_month, iso_week, weekday};
-use super::{DAY, Interval, SECOND, make_date, push_offset};
+use super::{DAY, Interval, SECOND, Zone, make_date, push_offset};
 use crate::{Result, ValueError};
 use std::fmt::Write;
 
@@ -268,16 +268,16 @@ fn field(name: &str, fill: bool, s: &Source, out: &mut String) {
 
 /// `to_date(text, pattern)`; gives days since 1970-01-01.
 pub fn to_date(text: &str, pattern: &str) -> Result<i32> {
-    let us = to_timestamp(text, pattern, 0)?;
+    let us = to_timestamp(text, pattern, Zone::UTC)?;
     i32::try_from(us.div_euclid(DAY)).map_err(|_| ValueError::datetime_field(text))
 }
 
 /// `to_timestamp(text, pattern)`; gives microseconds UTC, the text read in a zone unless it names one.
 #[expect(clippy::too_many_lines, reason = "one arm for each field of a pattern, all filling the same few variables")]
-pub fn to_timestamp(text: &str, pattern: &str, offset_s: i32) -> Result<i64> {
+pub fn to_timestamp(text: &str, pattern: &str, session_zone: Zone) -> Result<i64> {
     let mut rest = text.trim_start();
     let (mut year, mut month, mut day, mut day_of_year, mut julian) = (None, 1, 1, None, None);
-    let (mut hour, mut minute, mut second, mut us, mut afternoon, mut zone) = (0, 0, 0, 0, None, offset_s);
+    let (mut hour, mut minute, mut second, mut us, mut afternoon, mut zone) = (0, 0, 0, 0, None, session_zone);
     let all = pieces(pattern);
     for (i, piece) in all.iter().enumerate() {
         let name = match piece {
@@ -412,15 +412,15 @@ pub fn to_timestamp(text: &str, pattern: &str, offset_s: i32) -> Result<i64> {
             make_date(year, part(month)?, part(day)?).map_err(|_| field())?
         }
     };
-    Ok(i64::from(days) * DAY + (hour * 3600 + minute * 60 + second - i64::from(zone)) * SECOND + us)
+    Ok(zone.moment(i64::from(days) * DAY + (hour * 3600 + minute * 60 + second) * SECOND + us))
 }
 
 /// A zone in a text: `+05:30`, `-8`, `UTC`; digits count eastwards.
-fn input_zone(text: &str) -> Option<i32> {
+fn input_zone(text: &str) -> Option<Zone> {
     if text.starts_with(['+', '-']) {
-        return super::zone_offset(text).ok().map(|s| -s);
+        return super::zone::offset(text, 0).ok().filter(|(_, end)| *end == text.len()).map(|(east, _)| Zone::fixed(east));
     }
-    super::zone_offset(text).ok()
+    Zone::named(text).ok()
 }
 
 fn name_error(value: &str, name: &str) -> ValueError {
@@ -481,7 +481,7 @@ mod tests {
             ("2021-08-05T15:04:09", "YYYY-MM-DD\"T\"HH24:MI:SS", "2021-08-05 15:04:09.000000Z"),
         ] {
             assert_eq!(
-                to_timestamp(text, pattern, 0).and_then(timestamptz_text).unwrap_or_else(|e| e.message),
+                to_timestamp(text, pattern, Zone::UTC).and_then(timestamptz_text).unwrap_or_else(|e| e.message),
                 want,
                 "{text}"
             );

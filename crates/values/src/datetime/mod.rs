@@ -12,6 +12,8 @@ mod interval_input;
 mod parse;
 mod stored;
 mod zone;
+mod zone_rule;
+mod zone_table;
 
 pub use civil::{Civil, civil_of, day_of, days_in_month, iso_week, weekday};
 pub use compute::*;
@@ -24,7 +26,7 @@ pub use stored::{
     time_text, time_us, timestamp_text, timestamp_us, timestamptz_text, timetz_parts, timetz_text,
 };
 
-pub use zone::zone_offset;
+pub use zone::Zone;
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;

@@ -2,7 +2,7 @@
 
 use super::civil::{civil_of, day_of, days_in_month};
 use super::stored::{DATE_INFINITY, DATE_NEG_INFINITY, INFINITY, NEG_INFINITY};
-use super::zone::{abbreviation, offset, zone_offset};
+use super::zone::{Zone, abbreviation, offset};
 use super::{DAY, SECOND};
 use crate::{Result, Session, ValueError};
 
@@ -16,7 +16,7 @@ struct Fields {
     /// Microseconds since midnight.
     time: Option<i64>,
     /// Seconds east.
-    zone: Option<i32>,
+    zone: Option<Zone>,
     afternoon: Option<bool>,
     before_christ: bool,
     special: Option<Special>,
@@ -84,7 +84,6 @@ pub fn input_timestamptz(text: &str, session: &Session) -> Result<i64> {
 }
 
 fn moment(text: &str, session: &Session, zoned: bool, ty: &str) -> Result<i64> {
-    let local = i64::from(session.offset_s) * SECOND;
     let read = || -> Step<i64> {
         let f = scan(text)?;
         let time = time_of(&f)?.unwrap_or(0);
@@ -93,12 +92,12 @@ fn moment(text: &str, session: &Session, zoned: bool, ty: &str) -> Result<i64> {
             Some(Special::NegInfinity) => return Ok(NEG_INFINITY),
             Some(Special::Epoch) => return Ok(0),
             Some(Special::Now) => {
-                return session.now_us.ok_or(Fault::NoClock).map(|n| if zoned { n } else { n + local });
+                return session.now_us.ok_or(Fault::NoClock).map(|n| if zoned { n } else { session.zone.wall(n) });
             }
             Some(Special::Day(n)) => i64::from(today(session)? + n) * DAY + time,
             None => i64::from(days(&f)?) * DAY + time,
         };
-        Ok(if zoned { wall - f.zone.map_or(local, |z| i64::from(z) * SECOND) } else { wall })
+        Ok(if zoned { f.zone.unwrap_or(session.zone).moment(wall) } else { wall })
     };
     read().map_err(|f| raise(f, ty, text))
 }
@@ -131,17 +130,20 @@ fn clock(text: &str, session: &Session, ty: &str) -> Result<(i64, i32)> {
         };
         let f = scan(source)?;
         if f.special == Some(Special::Now) {
-            let now = session.now_us.ok_or(Fault::NoClock)? + i64::from(session.offset_s) * SECOND;
-            return Ok((now.rem_euclid(DAY), session.offset_s));
+            let now = session.now_us.ok_or(Fault::NoClock)?;
+            return Ok((session.zone.wall(now).rem_euclid(DAY), session.zone.offset_at(now)));
         }
         let time = time_of(&f)?.ok_or(Fault::Syntax)?;
-        Ok((time, f.zone.unwrap_or(session.offset_s)))
+        // A zone whose offset changes is taken on the day that is given, or today.
+        let zone = f.zone.unwrap_or(session.zone);
+        let day = days(&f).or_else(|_| today(session)).map_or(0, |day| i64::from(day) * DAY);
+        Ok((time, zone.offset_of_wall(day + time)))
     };
     read().map_err(|f| raise(f, ty, text))
 }
 
 fn today(session: &Session) -> Step<i32> {
-    let now = session.now_us.ok_or(Fault::NoClock)? + i64::from(session.offset_s) * SECOND;
+    let now = session.zone.wall(session.now_us.ok_or(Fault::NoClock)?);
     i32::try_from(now.div_euclid(DAY)).map_err(|_| Fault::Field)
 }
 
@@ -234,7 +236,7 @@ fn scan(text: &str) -> Step<Fields> {
                 i = b.len();
             } else if f.time.is_some() || f.day.is_some() {
                 let (zone, next) = offset(&lower, i)?;
-                if f.zone.replace(zone).is_some() {
+                if f.zone.replace(Zone::fixed(zone)).is_some() {
                     return Err(Fault::Syntax);
                 }
                 i = next;
@@ -461,7 +463,7 @@ fn word(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
         "yesterday" => f.special = Some(Special::Day(-1)),
         "allballs" => {
             f.time = Some(0);
-            f.zone = Some(0);
+            f.zone = Some(Zone::UTC);
         }
         _ => {
             // A name with a slash is a zone of the world's table.
@@ -470,7 +472,8 @@ fn word(t: &str, from: usize, f: &mut Fields) -> Step<usize> {
                     .iter()
                     .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'_' | b'+' | b'-'))
                     .count();
-            let zone = if b.get(end) == Some(&b'/') { zone_offset(&t[from..stop]).ok() } else { abbreviation(w) };
+            let slash = b.get(end) == Some(&b'/');
+            let zone = if slash { Zone::named(&t[from..stop]).ok() } else { abbreviation(w).map(Zone::fixed) };
             match zone {
                 Some(s) if f.zone.is_none() => {
                     f.zone = Some(s);
@@ -490,7 +493,7 @@ mod tests {
     use super::*;
 
     // 2020-05-06 07:08:09.5 UTC
-    const NOW: Session = Session { now_us: Some(1_588_748_889_500_000), offset_s: 0 };
+    const NOW: Session = Session { now_us: Some(1_588_748_889_500_000), zone: Zone::UTC };
 
     #[test]
     fn dates_are_read_in_all_the_usual_forms() {
@@ -578,7 +581,7 @@ mod tests {
             input_timestamp("2020-01-05 10:00+05", &NOW).and_then(timestamp_text).unwrap(),
             "2020-01-05 10:00:00.000000"
         );
-        let east = Session { offset_s: 7200, ..NOW };
+        let east = Session { zone: Zone::fixed(7200), ..NOW };
         assert_eq!(
             input_timestamptz("2020-01-05 10:00", &east).and_then(timestamptz_text).unwrap(),
             "2020-01-05 08:00:00.000000Z"

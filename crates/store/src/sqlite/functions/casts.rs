@@ -240,13 +240,12 @@ fn from_jsonb(value: ValueRef<'_>, to: &Type, session: &Session) -> Result<Value
 fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Result<Value> {
     let stored = value.as_str().ok_or_else(|| mistyped(&from.base_name(), Some(value)))?;
     let broken = || ValueError::datetime_syntax(&from.base_name(), stored);
-    let offset = session.offset_s;
     // As a timestamp without time zone, where the source is one in some way.
     let local = match from {
         Type::Date => Some(datetime::date_timestamp(datetime::date_days(stored).ok_or_else(broken)?)),
         Type::Timestamp(_) => Some(datetime::timestamp_us(stored).ok_or_else(broken)?),
         Type::TimestampTz(_) => {
-            Some(datetime::at_zone(datetime::timestamp_us(stored).ok_or_else(broken)?, offset, false))
+            Some(session.zone.wall(datetime::timestamp_us(stored).ok_or_else(broken)?))
         }
         _ => None,
     };
@@ -259,7 +258,7 @@ fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Res
             // The moment itself does not go through the zone and back, which a change of clocks would not survive.
             let us = match from {
                 Type::TimestampTz(_) => datetime::timestamp_us(stored).ok_or_else(broken)?,
-                _ => datetime::at_zone(us, offset, true),
+                _ => session.zone.moment(us),
             };
             datetime::timestamptz_text(datetime::round_timestamp(us, *digits)).map(Value::Text)
         }
@@ -267,14 +266,17 @@ fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Res
             Ok(Value::Text(datetime::time_text(datetime::round_time(us.rem_euclid(datetime::DAY), *digits))))
         }
         (Some(us), _, Type::TimeTz) if datetime::is_finite(us) => {
-            Ok(Value::Text(datetime::timetz_text(us.rem_euclid(datetime::DAY), offset)))
+            Ok(Value::Text(datetime::timetz_text(us.rem_euclid(datetime::DAY), timetz_offset(from, us, stored, session))))
         }
         (Some(_), _, Type::Time(_) | Type::TimeTz) => Ok(Value::Null),
         (None, Type::Time(_), to) => {
             let us = datetime::time_us(stored).ok_or_else(broken)?;
             Ok(Value::Text(match to {
                 Type::Interval => datetime::Interval::from_us(us).to_text(),
-                Type::TimeTz => datetime::timetz_text(us, offset),
+                Type::TimeTz => {
+                    let today = datetime::today_wall(session);
+                    datetime::timetz_text(us, session.zone.offset_of_wall(today + us))
+                }
                 Type::Time(digits) => datetime::time_text(datetime::round_time(us, *digits)),
                 _ => return values::input_in(to, stored, session),
             }))
@@ -288,6 +290,14 @@ fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Res
             Ok(Value::Text(datetime::time_text(datetime::round_time(us, *digits))))
         }
         _ => values::input_in(to, stored, session),
+    }
+}
+
+/// The offset of a moment's time of day: the moment's own, or that of its wall clock.
+fn timetz_offset(from: &Type, wall: i64, stored: &str, session: &Session) -> i32 {
+    match (from, datetime::timestamp_us(stored)) {
+        (Type::TimestampTz(_), Some(us)) => session.zone.offset_at(us),
+        _ => session.zone.offset_of_wall(wall),
     }
 }
 

@@ -38,8 +38,8 @@ fn set_config(args: Args<'_, '_>) -> Result<Value> {
         return Err(ValueError::new("42704", format!("unrecognized configuration parameter \"{name}\"")));
     }
     if name == "timezone" {
-        let offset = session::zone_offset(value).ok_or_else(|| session::unknown_zone(value))?;
-        session::with(|session| session.offset_s = offset);
+        let zone = datetime::Zone::setting(value)?;
+        session::with(|session| session.zone = zone);
     }
     session::with(|session| {
         if session.local.len() >= SETTINGS_MAX && !session.local.contains_key(&name) {
@@ -79,7 +79,7 @@ fn now_us() -> i64 {
 
 /// Transaction time in the session's time zone, without the zone.
 fn local_us() -> i64 {
-    session::with(|session| session.now_us.saturating_add(i64::from(session.offset_s) * 1_000_000))
+    session::with(|session| session.zone.wall(session.now_us))
 }
 
 fn current_date(_: Args<'_, '_>) -> Result<Value> {
@@ -133,7 +133,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     volatile("pg_current_date", 0, current_date),
     volatile("pg_localtime", 0, |_| Ok(Value::Text(datetime::time_text(local_us().rem_euclid(datetime::DAY))))),
     volatile("pg_current_time", 0, |_| {
-        let offset_s = session::with(|session| session.offset_s);
+        let offset_s = session::with(|session| session.zone.offset_at(session.now_us));
         Ok(Value::Text(datetime::timetz_text(local_us().rem_euclid(datetime::DAY), offset_s)))
     }),
     volatile("pg_random_uuid", 0, uuid),

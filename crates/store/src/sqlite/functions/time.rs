@@ -1,6 +1,6 @@
 //! Dates, times, timestamps and intervals.
 
-use values::datetime::{self as dt, Interval};
+use values::datetime::{self as dt, Interval, Zone};
 use values::{Result, Value, ValueError, ValueRef};
 
 use super::{Scalar, float, int, int4, strict, text, volatile};
@@ -49,17 +49,21 @@ fn span(interval: Interval) -> Result<Value> {
     Ok(Value::Text(interval.to_text()))
 }
 
-fn offset_s() -> i32 {
-    session::with(|session| session.offset_s)
+fn zone() -> Zone {
+    session::with(|session| session.zone)
+}
+
+fn zone_of(args: Args<'_, '_>, n: usize) -> Result<Zone> {
+    Zone::named(text(args, n)?)
 }
 
 /// The wall clock of the session's zone at a moment, and back.
 fn local(us: i64) -> i64 {
-    dt::at_zone(us, offset_s(), false)
+    zone().wall(us)
 }
 
 fn global(us: i64) -> i64 {
-    dt::at_zone(us, offset_s(), true)
+    zone().moment(us)
 }
 
 fn plus(args: Args<'_, '_>) -> Result<Value> {
@@ -70,12 +74,19 @@ fn minus(args: Args<'_, '_>) -> Result<Value> {
     timestamp(dt::add_interval(moment(args, 0)?, interval(args, 1)?.negated()?)?)
 }
 
+/// Months and days are the wall clock's, hours pass as they do.
+fn tz_add(us: i64, interval: Interval) -> Result<Value> {
+    let days = Interval { us: 0, ..interval };
+    let us = if days.months == 0 && days.days == 0 { us } else { global(dt::add_interval(local(us), days)?) };
+    timestamptz(dt::add_interval(us, Interval::from_us(interval.us))?)
+}
+
 fn tz_plus(args: Args<'_, '_>) -> Result<Value> {
-    timestamptz(global(dt::add_interval(local(moment(args, 0)?), interval(args, 1)?)?))
+    tz_add(moment(args, 0)?, interval(args, 1)?)
 }
 
 fn tz_minus(args: Args<'_, '_>) -> Result<Value> {
-    timestamptz(global(dt::add_interval(local(moment(args, 0)?), interval(args, 1)?.negated()?)?))
+    tz_add(moment(args, 0)?, interval(args, 1)?.negated()?)
 }
 
 fn date_plus(args: Args<'_, '_>) -> Result<Value> {
@@ -106,7 +117,8 @@ fn field(found: Option<String>, exact: bool) -> Result<Value> {
 }
 
 fn field_tz(args: Args<'_, '_>, exact: bool) -> Result<Value> {
-    field(dt::extract(text(args, 0)?, moment(args, 1)?, Some(offset_s()))?, exact)
+    let us = moment(args, 1)?;
+    field(dt::extract(text(args, 0)?, us, Some(zone().offset_at(us)))?, exact)
 }
 
 fn field_ts(args: Args<'_, '_>, exact: bool) -> Result<Value> {
@@ -130,15 +142,21 @@ fn field_interval(args: Args<'_, '_>, exact: bool) -> Result<Value> {
     field(Some(dt::extract_interval(text(args, 0)?, interval(args, 1)?)?), exact)
 }
 
+/// The start of the unit on a zone's wall clock. Hours and less keep the moment's own offset, which tells two hours of one name apart.
+fn truncated(unit: &str, us: i64, zone: Zone) -> Result<Value> {
+    let wall = dt::date_trunc(unit, zone.wall(us), "timestamp with time zone")?;
+    let offset = i64::from(zone.offset_at(us)) * dt::SECOND;
+    let within = us.checked_add(offset).and_then(|now| now.checked_sub(wall)).is_some_and(|past| past < 3600 * dt::SECOND);
+    timestamptz(if dt::is_finite(us) && within { wall - offset } else { zone.moment(wall) })
+}
+
 fn trunc_tz(args: Args<'_, '_>) -> Result<Value> {
-    timestamptz(global(dt::date_trunc(text(args, 0)?, local(moment(args, 1)?), "timestamp with time zone")?))
+    truncated(text(args, 0)?, moment(args, 1)?, zone())
 }
 
 /// `date_trunc(unit, timestamptz, zone)`.
 fn trunc_in_zone(args: Args<'_, '_>) -> Result<Value> {
-    let zone = dt::zone_offset(text(args, 2)?)?;
-    let there = dt::at_zone(moment(args, 1)?, zone, false);
-    timestamptz(dt::at_zone(dt::date_trunc(text(args, 0)?, there, "timestamp with time zone")?, zone, true))
+    truncated(text(args, 0)?, moment(args, 1)?, zone_of(args, 2)?)
 }
 
 fn date_bin(args: Args<'_, '_>) -> Result<i64> {
@@ -252,22 +270,25 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     strict("pg_make_timestamp", 6, |a| timestamp(make_timestamp(a)?)),
     strict("pg_make_timestamptz", 6, |a| timestamptz(global(make_timestamp(a)?))),
     strict("pg_make_timestamptz", 7, |a| {
-        timestamptz(dt::at_zone(make_timestamp(a)?, dt::zone_offset(text(a, 6)?)?, true))
+        timestamptz(zone_of(a, 6)?.moment(make_timestamp(a)?))
     }),
     strict("pg_make_interval", -1, make_interval),
     strict("pg_to_timestamp_epoch", 1, |a| timestamptz(dt::from_epoch(float(a, 0)?)?)),
     strict("pg_isfinite_date", 1, |a| Ok(Value::bool(!text(a, 0)?.ends_with("infinity")))),
     strict("pg_timezone_timestamp", 2, |a| {
-        timestamptz(dt::at_zone(moment(a, 1)?, dt::zone_offset(text(a, 0)?)?, true))
+        timestamptz(zone_of(a, 0)?.moment(moment(a, 1)?))
     }),
     strict("pg_timezone_timestamptz", 2, |a| {
-        timestamp(dt::at_zone(moment(a, 1)?, dt::zone_offset(text(a, 0)?)?, false))
+        timestamp(zone_of(a, 0)?.wall(moment(a, 1)?))
     }),
     strict("pg_overlaps", 4, overlaps),
     strict("pg_to_char_timestamp", 2, |a| char_text(moment(a, 0)?, None, text(a, 1)?)),
-    strict("pg_to_char_timestamptz", 2, |a| char_text(local(moment(a, 0)?), Some(offset_s()), text(a, 1)?)),
+    strict("pg_to_char_timestamptz", 2, |a| {
+        let us = moment(a, 0)?;
+        char_text(local(us), Some(zone().offset_at(us)), text(a, 1)?)
+    }),
     strict("pg_to_char_interval", 2, |a| Ok(Value::Text(dt::to_char_interval(interval(a, 0)?, text(a, 1)?)))),
     strict("pg_to_date", 2, |a| days(dt::to_date(text(a, 0)?, text(a, 1)?)?)),
-    strict("pg_to_timestamp", 2, |a| timestamptz(dt::to_timestamp(text(a, 0)?, text(a, 1)?, offset_s())?)),
+    strict("pg_to_timestamp", 2, |a| timestamptz(dt::to_timestamp(text(a, 0)?, text(a, 1)?, zone())?)),
     volatile("pg_timeofday", 0, |_| timestamptz(session::clock_us())),
 ];
