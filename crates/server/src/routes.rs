@@ -274,7 +274,9 @@ fn docs() -> Response {
 /// The page runs its own script and style, known by their digests, and asks this server only.
 static DOCS_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let digest = |tag: &str| {
-        let text = openapi::DOCS_PAGE.split_once(&format!("<{tag}>")).and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
+        let text = openapi::DOCS_PAGE
+            .split_once(&format!("<{tag}>"))
+            .and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
         STANDARD.encode(crypto::sha256(text.map_or("", |(inside, _)| inside).as_bytes()))
     };
     let policy = format!(

@@ -40,7 +40,19 @@ fn of_tree(tree: &Expr) -> Option<Given> {
     }
     let mut tree = tree.clone();
     visit::expr_mut(&mut tree, &mut Plainer);
-    Some(Given::Computed(tree.to_sql()))
+    let text = tree.to_sql();
+    // PostgreSQL writes these words in capitals.
+    let is_word = matches!(
+        &*text,
+        "current_date"
+            | "current_time"
+            | "current_timestamp"
+            | "localtime"
+            | "localtimestamp"
+            | "current_user"
+            | "session_user"
+    );
+    Some(Given::Computed(if is_word { text.to_uppercase() } else { text }))
 }
 
 fn without_casts(mut expr: &Expr) -> &Expr {
