@@ -118,6 +118,14 @@ impl House {
         Ok(Self { address: running.address.clone(), running: Some(running), place })
     }
 
+    /// The house itself, for tests that ask a room rather than the dialect.
+    ///
+    /// # Panics
+    /// Never: it runs until it is dropped.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs until it is dropped")
+    }
+
     /// Sends a request to the dialect and takes the answer, both without the prefix it is mounted under.
     pub fn ask(
         &self,

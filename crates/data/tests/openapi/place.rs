@@ -6,43 +6,28 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use data::openapi::About;
 use data::request::Parts;
-use data::{Answer, Caller};
-use server::config::{self, Source};
-use server::{House, Running, unwatched};
+use data::{Answer, Caller, Data};
 use testkit::Engine;
-use testkit::folder::Folder;
-use testkit::postgres::{Database, fresh_database};
+use testkit::house::{Fixture, House};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads can be started"));
 
 /// A house that keeps nothing of what it is told.
-pub(crate) struct Place {
-    running: Option<Running>,
-    _folder: Folder,
-    _database: Option<Database>,
-}
+pub(crate) struct Place(House);
 
 impl Place {
     /// The house over an app, on an engine.
     pub(crate) fn new(app: &str, engine: Engine, settings: &[(&str, &str)]) -> Self {
-        let folder = Folder::new();
-        let database = (engine == Engine::Postgres).then(|| fresh_database(None));
-        let data_dir = folder.path().to_string_lossy().into_owned();
-        let mut pairs =
-            vec![("server.listen", "127.0.0.1:0"), ("data.tx_end", "rollback"), ("store.data_dir", &*data_dir)];
-        pairs.extend(database.iter().map(|database| ("store.url", database.url())));
-        pairs.extend(settings);
-        let variable = |key: &str| format!("{}{}", config::keys::PREFIX, key.replacen('.', "__", 1).to_uppercase());
-        let variables = pairs.iter().map(|(key, value)| (variable(key), (*value).to_owned())).collect();
-        let app = config::load(&path(app), &Source { variables, flags: Vec::new() }).expect("the settings are right");
-        let running = RUNTIME.block_on(House::start(&app, unwatched())).unwrap_or_else(|failure| panic!("{failure}"));
-        Self { running: Some(running), _folder: folder, _database: database }
+        let all = settings.iter().chain(&[("data.tx_end", "rollback")]);
+        let settings = all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let fixture = Fixture::build(&path(app), engine).expect("the app is right");
+        Self(fixture.start(&settings).expect("the settings are right"))
     }
 
     /// The data room.
-    pub(crate) fn data(&self) -> &data::Data {
-        &self.running.as_ref().expect("it runs until it is dropped").data
+    pub(crate) fn data(&self) -> &Data {
+        &self.0.running().data
     }
 
     /// What a role is told that it may do.
@@ -68,14 +53,6 @@ impl Place {
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
         RUNTIME.block_on(self.data().handle(&parts, &caller(role)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            RUNTIME.block_on(running.shutdown());
-        }
     }
 }
 
