@@ -16,7 +16,7 @@ use sql::ast::{
     OnConflict, SelectItem, TableAlias, TableFunction, TypeName, Update,
 };
 use store::catalog::{Catalog, Column, Identity, Privilege, Relation};
-use store::translate::{Destination, Translator};
+use store::translate::{Access, Destination, Guard as _, Translator};
 use store::{Engine, Param, SqlError};
 use values::Type;
 
@@ -445,6 +445,13 @@ impl Writer<'_> {
     ) -> Result<(Shape, Option<Returning>), Failure> {
         let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
+        if let Some(upsert) = upsert {
+            // The key is compared with rows that are there; and PostgreSQL wants to be allowed to read what a merge takes over.
+            let taken = given.iter().filter(|_| merge).map(|column| &column.name);
+            let columns: BTreeSet<Name> = upsert.key.iter().chain(taken).cloned().collect();
+            let access = Access { privilege: Privilege::Select, columns: &columns };
+            self.guard.check(self.relation, &access).map_err(store::Error::from)?;
+        }
         let to = self.destination(Privilege::Insert)?;
         let reads = self.reads() || upsert.is_some();
         let (checks, names_of) =
