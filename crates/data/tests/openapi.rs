@@ -138,7 +138,7 @@ testkit::both! {
                     if item.is_none() {
                         assert!(!text.contains(&format!("`{name}`")), "{role} is told of {name}");
                     }
-                    let row = read.map(|get| get["responses"]["200"]["content"]["text/csv"].is_object()).unwrap_or_default();
+                    let row = read.is_some_and(|get| get["responses"]["200"]["content"]["text/csv"].is_object());
                     assert_eq!(row, read.is_some());
                     for column in &relation.columns {
                         let target = format!("/{}?limit=0&select={}", encoded(name), encoded(&format!("\"{}\"", column.name)));
