@@ -206,11 +206,10 @@ impl<'c> Collector<'c> {
 
     /// Fetches the embeds of all rows taken.
     pub fn finish(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
-        let nothing = self.rows.spans.is_empty();
         for (child, keys) in self.level.children.iter().zip(&self.keys) {
             // Without parents an embed is still asked for where the server guards: a caller without rights to it is refused
             // whatever the page holds.
-            let ask = keys.count > 0 || (nothing && conn.engine() == Engine::Postgres && !child.level.sql.is_empty());
+            let ask = keys.count > 0 || (conn.engine() == Engine::Postgres && !child.level.sql.is_empty());
             let fetched = if ask { Some(fetch(conn, child, keys)?) } else { None };
             self.rows.children.push(fetched);
         }

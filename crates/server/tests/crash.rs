@@ -338,7 +338,7 @@ fn postgres_keeps_what_we_acknowledged_when_it_crashes_itself() {
     let served = home.start();
     for number in 0..2 {
         round(&home, &served, &ledger, &format!("p{number}"), &random, || {
-            cluster.control(&["-m", "immediate", "-w", "stop"])
+            cluster.control(&["-m", "immediate", "-w", "stop"]);
         });
         cluster.up();
         check(&home, &served, &ledger);

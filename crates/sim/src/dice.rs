@@ -17,7 +17,10 @@ impl Dice {
         self.0.next_u64()
     }
 
-    /// A number below `bound`, which is not 0.
+    /// A number below `bound`.
+    ///
+    /// # Panics
+    /// When `bound` is 0: there is no such number.
     pub fn below(&self, bound: usize) -> usize {
         usize::try_from(self.0.next_u64() % bound as u64).expect("it is below a usize")
     }

@@ -220,7 +220,7 @@ impl Life {
             .await;
         let outcome = made.map_err(|error| error.to_string())??;
         engine.publish(outcome.catalog.ok_or("no catalog")?);
-        known(shared).from = path.to_owned();
+        path.clone_into(&mut known(shared).from);
         Ok(Self { engine: Arc::new(engine), shared: shared.clone(), plant })
     }
 
@@ -362,7 +362,7 @@ pub async fn run(seed: u64, plant: Plant) -> Result<Tally, String> {
     for life in 1..=3 + dice.below(3) {
         let alive = Life::begin(&path, &shared, &dice, plant).await.map_err(told)?;
         inspect(&alive.engine, &jobs, &shared, &mut tally).await.map_err(told)?;
-        let to = folder.join(&format!("life{life}.db"));
+        let to = folder.join(format!("life{life}.db"));
         let batches = 1 + dice.below(3);
         for batch in 1..=batches {
             let mut list = Vec::new();

@@ -343,7 +343,8 @@ fn no_text_makes_any_function_panic() {
             string::initcap(&a),
         );
         let _ = datetime::to_char(round * 1_000_000_007_123, Some(3600), &b);
-        let _ = (datetime::to_timestamp(&a, &b, datetime::Zone::UTC), datetime::to_date(&a, &b), datetime::Zone::named(&a));
+        let _ =
+            (datetime::to_timestamp(&a, &b, datetime::Zone::UTC), datetime::to_date(&a, &b), datetime::Zone::named(&a));
         let _ = (datetime::date_trunc(&a, 0, "x"), datetime::extract(&a, 0, None));
         let _ = (json::contains(&a, &b), json::concat(&a, &b), json::set(&a, &[&c], &b, true), json::path(&a, &[&c]));
         let _ =

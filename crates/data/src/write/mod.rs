@@ -450,7 +450,7 @@ impl Writer<'_> {
             let taken = given.iter().filter(|_| merge).map(|column| &column.name);
             let columns: BTreeSet<Name> = upsert.key.iter().chain(taken).cloned().collect();
             let access = Access { privilege: Privilege::Select, columns: &columns };
-            self.guard.check(self.relation, &access).map_err(store::Error::from)?;
+            self.guard.check(self.relation, &access)?;
         }
         let to = self.destination(Privilege::Insert)?;
         let reads = self.reads() || upsert.is_some();
@@ -626,7 +626,8 @@ impl Writer<'_> {
             }
             Engine::Sqlite => {
                 for (place, column) in columns.iter().enumerate().filter(|(place, _)| !absent(*place)) {
-                    let value = params.push(cell_param(payload.cell(0, place), &column.ty, &self.session)?, column.ty.clone());
+                    let value =
+                        params.push(cell_param(payload.cell(0, place), &column.ty, &self.session)?, column.ty.clone());
                     set.push(Assignment::Column { column: column.name.clone(), value });
                 }
             }
@@ -835,7 +836,9 @@ fn json_of(payload: &Payload, places: &[usize], rows: &[usize]) -> String {
 fn cell_param(cell: Cell<'_>, ty: &Type, session: &values::Session) -> Result<Param, Failure> {
     Ok(match cell {
         Cell::Absent | Cell::Null => Param::Null,
-        Cell::Json(raw) => Param::Value(ty.clone(), values::from_json_in(ty, raw, session).map_err(store::Error::from)?),
+        Cell::Json(raw) => {
+            Param::Value(ty.clone(), values::from_json_in(ty, raw, session).map_err(store::Error::from)?)
+        }
         Cell::Text(text) => Param::Value(ty.clone(), values::input_in(ty, text, session).map_err(store::Error::from)?),
     })
 }

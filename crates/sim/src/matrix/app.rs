@@ -334,7 +334,7 @@ impl App {
             .map(str::to_owned)
             .chain(self.roles.iter().cloned())
             .collect();
-        for number in 0..1 + dice.below(5) {
+        for number in 0..=dice.below(5) {
             let command = if number == 0 && dice.chance(50) {
                 "all"
             } else {
@@ -353,16 +353,18 @@ impl App {
                 _ => condition(dice, around, depth),
             };
             let around = Around { app: self, relation: place, alias: &name, readable: &readable, functions: true };
-            let using = (command != "insert" && (command != "update" || dice.chance(90)))
-                .then(|| format!(" using ({})", condition(dice, &around, 2)))
-                .unwrap_or_default();
+            let using = if command != "insert" && (command != "update" || dice.chance(90)) {
+                format!(" using ({})", condition(dice, &around, 2))
+            } else {
+                String::new()
+            };
             let wants_check = match command {
                 "insert" => true,
                 "all" | "update" => using.is_empty() || dice.chance(50),
                 _ => false,
             };
             let check =
-                wants_check.then(|| format!(" with check ({})", condition(dice, &around, 2))).unwrap_or_default();
+                if wants_check { format!(" with check ({})", condition(dice, &around, 2)) } else { String::new() };
             let kind = if restrictive { " as restrictive" } else { "" };
             self.say(format!("create policy p{number} on {name}{kind} for {command}{to}{using}{check}"));
         }

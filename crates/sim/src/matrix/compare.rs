@@ -81,11 +81,13 @@ fn seen(answer: &Answer, request: &Request) -> Seen {
     let body = match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(error)) if answer.status >= 400 => {
             let part = |name: &str| error.get(name).cloned().unwrap_or_default();
-            note.push_str(&format!("{} {}", part("message"), part("hint")));
+            let words = format!("{} {}", part("message"), part("hint"));
+            note.push_str(&words);
             if std::env::var_os("SIM_MATRIX_DETAILS").is_some() {
                 format!("code {} details {}", part("code"), part("details"))
             } else {
-                note.push_str(&format!(" details {}", part("details")));
+                let details = format!(" details {}", part("details"));
+                note.push_str(&details);
                 format!("code {}", part("code"))
             }
         }
@@ -217,10 +219,12 @@ async fn run(app: &App, requests: &[Request]) -> Result<Report, (usize, String)>
 fn tables(expected: &[String], found: &[String]) -> String {
     let mut text = "content".to_owned();
     for row in expected.iter().filter(|row| !found.contains(row)) {
-        text.push_str(&format!("\n  only on postgres: {row}"));
+        text.push_str("\n  only on postgres: ");
+        text.push_str(row);
     }
     for row in found.iter().filter(|row| !expected.contains(row)) {
-        text.push_str(&format!("\n  only on sqlite:   {row}"));
+        text.push_str("\n  only on sqlite:   ");
+        text.push_str(row);
     }
     text
 }

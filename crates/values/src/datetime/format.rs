@@ -418,7 +418,10 @@ pub fn to_timestamp(text: &str, pattern: &str, session_zone: Zone) -> Result<i64
 /// A zone in a text: `+05:30`, `-8`, `UTC`; digits count eastwards.
 fn input_zone(text: &str) -> Option<Zone> {
     if text.starts_with(['+', '-']) {
-        return super::zone::offset(text, 0).ok().filter(|(_, end)| *end == text.len()).map(|(east, _)| Zone::fixed(east));
+        return super::zone::offset(text, 0)
+            .ok()
+            .filter(|(_, end)| *end == text.len())
+            .map(|(east, _)| Zone::fixed(east));
     }
     Zone::named(text).ok()
 }

@@ -1,4 +1,4 @@
-//! Zones of the world: the IANA database that is built in, read from its TZif form (RFC 9636).
+//! Zones of the world: the IANA database that is built in, read from its `TZif` form (RFC 9636).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -47,7 +47,7 @@ impl Table {
     }
 }
 
-/// Reads TZif: the header and block of 64-bit times, which follow those of 32 bits, and the rule at the end.
+/// Reads `TZif`: the header and block of 64-bit times, which follow those of 32 bits, and the rule at the end.
 fn read(name: &'static str, data: &[u8]) -> Option<Table> {
     let counts = |at: usize| -> Option<[usize; 6]> {
         if data.get(at..at + 4)? != b"TZif" {

@@ -244,9 +244,7 @@ fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Res
     let local = match from {
         Type::Date => Some(datetime::date_timestamp(datetime::date_days(stored).ok_or_else(broken)?)),
         Type::Timestamp(_) => Some(datetime::timestamp_us(stored).ok_or_else(broken)?),
-        Type::TimestampTz(_) => {
-            Some(session.zone.wall(datetime::timestamp_us(stored).ok_or_else(broken)?))
-        }
+        Type::TimestampTz(_) => Some(session.zone.wall(datetime::timestamp_us(stored).ok_or_else(broken)?)),
         _ => None,
     };
     match (local, from, to) {
@@ -265,9 +263,10 @@ fn moment(value: ValueRef<'_>, from: &Type, to: &Type, session: &Session) -> Res
         (Some(us), _, Type::Time(digits)) if datetime::is_finite(us) => {
             Ok(Value::Text(datetime::time_text(datetime::round_time(us.rem_euclid(datetime::DAY), *digits))))
         }
-        (Some(us), _, Type::TimeTz) if datetime::is_finite(us) => {
-            Ok(Value::Text(datetime::timetz_text(us.rem_euclid(datetime::DAY), timetz_offset(from, us, stored, session))))
-        }
+        (Some(us), _, Type::TimeTz) if datetime::is_finite(us) => Ok(Value::Text(datetime::timetz_text(
+            us.rem_euclid(datetime::DAY),
+            timetz_offset(from, us, stored, session),
+        ))),
         (Some(_), _, Type::Time(_) | Type::TimeTz) => Ok(Value::Null),
         (None, Type::Time(_), to) => {
             let us = datetime::time_us(stored).ok_or_else(broken)?;

@@ -146,7 +146,8 @@ fn field_interval(args: Args<'_, '_>, exact: bool) -> Result<Value> {
 fn truncated(unit: &str, us: i64, zone: Zone) -> Result<Value> {
     let wall = dt::date_trunc(unit, zone.wall(us), "timestamp with time zone")?;
     let offset = i64::from(zone.offset_at(us)) * dt::SECOND;
-    let within = us.checked_add(offset).and_then(|now| now.checked_sub(wall)).is_some_and(|past| past < 3600 * dt::SECOND);
+    let within =
+        us.checked_add(offset).and_then(|now| now.checked_sub(wall)).is_some_and(|past| past < 3600 * dt::SECOND);
     timestamptz(if dt::is_finite(us) && within { wall - offset } else { zone.moment(wall) })
 }
 
@@ -269,18 +270,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     }),
     strict("pg_make_timestamp", 6, |a| timestamp(make_timestamp(a)?)),
     strict("pg_make_timestamptz", 6, |a| timestamptz(global(make_timestamp(a)?))),
-    strict("pg_make_timestamptz", 7, |a| {
-        timestamptz(zone_of(a, 6)?.moment(make_timestamp(a)?))
-    }),
+    strict("pg_make_timestamptz", 7, |a| timestamptz(zone_of(a, 6)?.moment(make_timestamp(a)?))),
     strict("pg_make_interval", -1, make_interval),
     strict("pg_to_timestamp_epoch", 1, |a| timestamptz(dt::from_epoch(float(a, 0)?)?)),
     strict("pg_isfinite_date", 1, |a| Ok(Value::bool(!text(a, 0)?.ends_with("infinity")))),
-    strict("pg_timezone_timestamp", 2, |a| {
-        timestamptz(zone_of(a, 0)?.moment(moment(a, 1)?))
-    }),
-    strict("pg_timezone_timestamptz", 2, |a| {
-        timestamp(zone_of(a, 0)?.wall(moment(a, 1)?))
-    }),
+    strict("pg_timezone_timestamp", 2, |a| timestamptz(zone_of(a, 0)?.moment(moment(a, 1)?))),
+    strict("pg_timezone_timestamptz", 2, |a| timestamp(zone_of(a, 0)?.wall(moment(a, 1)?))),
     strict("pg_overlaps", 4, overlaps),
     strict("pg_to_char_timestamp", 2, |a| char_text(moment(a, 0)?, None, text(a, 1)?)),
     strict("pg_to_char_timestamptz", 2, |a| {

@@ -1,7 +1,6 @@
 //! The description and the API say the same: it is held against kept snapshots, and against what the API really answers.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it expects")]
 
-#[path = "openapi/place.rs"]
 mod place;
 
 use std::fmt::Write as _;
