@@ -139,7 +139,7 @@ mod tests {
             ("return=full", &["return=full"]),
             ("count=none, a", &["count=none", "a"]),
             ("RETURN=minimal", &["RETURN=minimal"]),
-            ("tx=rollback", &[]),
+            ("tx=rollback", &["tx=rollback"]),
             ("tx=maybe", &["tx=maybe"]),
             ("timezone=Mars/Base", &[]),
             ("max-affected=many", &[]),

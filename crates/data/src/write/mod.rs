@@ -645,7 +645,7 @@ impl Writer<'_> {
             alias: Some(alias),
             set: set.clone(),
             from,
-            filter: filter.clone(),
+            filter,
             returning: items,
         };
         match self.compiler.engine {
@@ -662,12 +662,12 @@ impl Writer<'_> {
                     split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
                 if checks.is_empty() {
                     let write = self.finish(Steps::Statements(vec![change]), returning);
-                    return Ok(self.explaining(write, filter, &params, &set, false));
+                    return Ok(self.explaining(write, &params, &set, false));
                 }
                 let look = self.translator(&params.types).update_violations(&update, &checks)?;
                 let look = (Arc::from(look.sql), params.values.clone());
                 let write = self.finish(Steps::Checked { look, checks: names, change }, returning);
-                Ok(self.explaining(write, filter, &params, &set, false))
+                Ok(self.explaining(write, &params, &set, false))
             }
         }
     }
@@ -684,7 +684,7 @@ impl Writer<'_> {
             only: false,
             alias: Some(alias),
             using: Vec::new(),
-            filter: filter.clone(),
+            filter,
             returning: items,
         };
         let (text, returning) = match self.compiler.engine {
@@ -697,27 +697,26 @@ impl Writer<'_> {
         };
         let mut write = self.finish(Steps::Statements(vec![(text, params.values.clone())]), returning);
         write.removes = true;
-        Ok(self.explaining(write, filter, &params, &[], true))
+        Ok(self.explaining(write, &params, &[], true))
     }
 
     /// Adds what explains a broken constraint of an update or delete: the rows it was about, as far as the caller may read them.
-    fn explaining(
-        &self,
-        mut write: Write,
-        filter: Option<Expr>,
-        params: &Params,
-        set: &[Assignment],
-        removes: bool,
-    ) -> Write {
+    fn explaining(&self, mut write: Write, params: &Params, set: &[Assignment], removes: bool) -> Write {
         let Some(explain) = &mut write.explain else { return write };
         if self.relation.is_view() {
             return write;
         }
-        let alias = self.relation.name.name.clone();
-        let items = self.relation.columns.iter().map(|column| tree::item(tree::column(&alias, &column.name))).collect();
-        let query = tree::query(tree::select(items, vec![tree::table(&self.relation.name, &alias)], filter));
-        if let Ok(look) = self.translator(&params.types).select(&query) {
-            explain.look = Some((Arc::from(look.sql), params.values.clone()));
+        // With parameters of its own: a statement must be given exactly those that it names.
+        let mut own = Params::default();
+        let alias = own.alias(self.relation);
+        if let Ok(conditions) = self.compiler.conditions(self.plan, &alias, &mut own) {
+            let columns = self.relation.columns.iter();
+            let items = columns.map(|column| tree::item(tree::column(&alias, &column.name))).collect();
+            let from = vec![tree::table(&self.relation.name, &alias)];
+            let query = tree::query(tree::select(items, from, tree::all(conditions)));
+            if let Ok(look) = self.translator(&own.types).select(&query) {
+                explain.look = Some((Arc::from(look.sql), own.values));
+            }
         }
         explain.removes = removes;
         explain.set = set
