@@ -1,5 +1,7 @@
 //! What SQL may ask about the request: settings, roles, claims, time, chance; and errors that SQL raises itself.
 
+use std::cell::RefCell;
+
 use values::{Result, Value, ValueError, ValueRef, datetime};
 
 use super::{Scalar, int, strict, text, volatile};
@@ -66,11 +68,22 @@ fn auth_uid(_: Args<'_, '_>) -> Result<Value> {
     }
 }
 
+thread_local! {
+    /// The claims that were asked for last, as the token has them and as jsonb: policies ask with every statement, and callers come again.
+    static JWT: RefCell<(String, String)> = const { RefCell::new((String::new(), String::new())) };
+}
+
 fn auth_jwt(_: Args<'_, '_>) -> Result<Value> {
-    match session::setting("request.jwt.claims").filter(|claims| !claims.is_empty()) {
-        Some(claims) => values::json::normalise(&claims).map(Value::Text),
-        None => Ok(Value::Null),
-    }
+    let Some(claims) = session::setting("request.jwt.claims").filter(|claims| !claims.is_empty()) else {
+        return Ok(Value::Null);
+    };
+    JWT.with_borrow_mut(|(last, jsonb)| {
+        if *last != claims {
+            *jsonb = values::json::normalise(&claims)?;
+            *last = claims;
+        }
+        Ok(Value::Text(jsonb.clone()))
+    })
 }
 
 fn now_us() -> i64 {
