@@ -104,6 +104,10 @@ pub struct Data {
     config: Config,
     request: RequestConfig,
     derived: ArcSwap<Derived>,
+    /// Where names are looked for, by exposed schema.
+    paths: Vec<(String, Arc<[Name]>)>,
+    /// What a scope shares with all others.
+    common: Scope,
 }
 
 /// A request being answered.
@@ -125,7 +129,9 @@ impl Data {
             limits: config.limits.clone(),
         };
         let derived = ArcSwap::from_pointee(Derived::of(&store.catalog()));
-        Self { store, config, request, derived }
+        let paths = config.schemas.iter().map(|schema| (schema.clone(), search_path(&config, schema))).collect();
+        let common = Scope { timeout: config.timeout, ..Scope::default() };
+        Self { store, config, request, derived, paths, common }
     }
 
     /// The settings.
@@ -199,13 +205,8 @@ impl Data {
     }
 
     fn path(&self, schema: &str) -> Arc<[Name]> {
-        let mut path = vec![Name::from(schema)];
-        for extra in &self.config.extra_search_path {
-            if extra != schema {
-                path.push(Name::from(extra.as_str()));
-            }
-        }
-        path.into()
+        let known = self.paths.iter().find(|(name, _)| name == schema);
+        known.map_or_else(|| search_path(&self.config, schema), |(_, path)| path.clone())
     }
 
     fn scope(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller, path: &Arc<[Name]>) -> Scope {
@@ -226,8 +227,8 @@ impl Data {
             cookies: caller.cookies.clone(),
             search_path: path.clone(),
             time_zone: request.preferences.timezone.as_deref().map(Arc::from),
-            settings: Arc::from([]),
-            timeout: self.config.timeout,
+            settings: self.common.settings.clone(),
+            timeout: self.common.timeout,
             rollback,
         }
     }
@@ -250,4 +251,10 @@ impl Data {
 /// The catalog a request works with.
 fn catalog_of<'a>(asked: &'a Asked<'_>) -> &'a Catalog {
     &asked.derived.catalog
+}
+
+/// Where names are looked for in requests to a schema: there, then where the configuration says.
+fn search_path(config: &Config, schema: &str) -> Arc<[Name]> {
+    let more = config.extra_search_path.iter().map(String::as_str).filter(|extra| *extra != schema);
+    std::iter::once(schema).chain(more).map(Name::from).collect()
 }

@@ -73,7 +73,7 @@ impl Data {
             }
             _ => {
                 self.store
-                    .read(asked.scope.clone(), lane, move |conn| page(conn, &compiled, &total, form, &output))
+                    .read(asked.scope, lane, move |conn| page(conn, &compiled, &total, form, &output))
                     .await?
             }
         };
@@ -170,7 +170,7 @@ impl Data {
         let engine = self.store.engine();
         let body = self
             .store
-            .read(asked.scope.clone(), Lane::Long, move |conn| -> Result<Vec<u8>, Failure> {
+            .read(asked.scope, Lane::Long, move |conn| -> Result<Vec<u8>, Failure> {
                 let mut lines = Vec::new();
                 let sql = match engine {
                     Engine::Sqlite => format!("EXPLAIN QUERY PLAN {}", compiled.sql),
