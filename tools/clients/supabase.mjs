@@ -1,0 +1,28 @@
+// Unmodified supabase-js against a running Mainstay over examples/chinook: node supabase.mjs URL ANON_KEY SERVICE_KEY
+import { createClient } from '@supabase/supabase-js';
+import ws from 'ws'; const [url, anon, service] = process.argv.slice(2);
+const c = createClient(url, anon,{realtime:{transport:ws}}), s = createClient(url, service,{realtime:{transport:ws}});
+let pass=0, fail=0; const ok=(n,v,x)=>{ if(v){pass++}else{fail++;console.log('FAIL',n,JSON.stringify(x))} };
+let r = await c.from('artist').select('*').eq('artist_id',1).single(); ok('single', r.data?.name==='AC/DC', r);
+r = await c.from('artist').select('name, album(title, track(name))').eq('name','Accept').order('title',{referencedTable:'album'}); ok('embed', r.data?.[0]?.album?.length===2, r);
+r = await c.from('track').select('*',{count:'exact',head:true}); ok('head count', r.count===3503, r);
+r = await c.from('track').select('name').range(10,14); ok('range', r.data?.length===5, r);
+r = await c.from('track').select('name').or('composer.is.null,milliseconds.gt.5000000').limit(3); ok('or', r.data?.length===3, r);
+r = await c.from('track').select('name,unit_price').in('genre_id',[1,2]).gte('milliseconds',300000).ilike('name','%love%').order('name',{ascending:false}).limit(4); ok('chain', r.data?.length===4, r);
+r = await c.from('artist').select('nope'); ok('error 42703', r.error?.code==='42703' && r.status===400, r);
+r = await c.from('artist').insert({name:'x'}); ok('anon insert', r.error?.code==='42501' && r.status===401, r);
+r = await s.from('artist').insert([{name:'JS 1'},{name:'JS 2'}]).select(); ok('insert', r.data?.length===2 && r.status===201, r);
+const id=r.data?.[0]?.artist_id;
+r = await s.from('artist').update({name:'JS 3'}).eq('artist_id',id).select().maybeSingle(); ok('update', r.data?.name==='JS 3', r);
+r = await s.from('artist').upsert({artist_id:id,name:'JS 4'}).select().single(); ok('upsert', r.data?.name==='JS 4', r);
+r = await s.from('artist').upsert([{artist_id:id,name:'no'}],{ignoreDuplicates:true,onConflict:'artist_id'}).select(); ok('ignore', r.data?.length===0, r);
+r = await s.from('artist').delete().gte('artist_id',276).select('artist_id'); ok('delete', r.data?.length===2, r);
+r = await c.from('album').select('title, artist!inner(name)').eq('artist.name','AC/DC'); ok('inner', r.data?.length===2, r);
+r = await c.from('artist').select('name').csv(); ok('csv', r.data?.startsWith('name\nAC/DC'), (r.data||'').slice(0,50));
+r = await c.from('track').select('name').eq('track_id', 99999).maybeSingle(); ok('maybeSingle', r.data===null && r.error===null, r);
+r = await c.from('track').select('name').eq('track_id', 99999).single(); ok('single none', r.error?.code==='PGRST116', r);
+r = await c.from('nope').select(); ok('unknown table', r.error?.code==='PGRST205' && r.status===404, r);
+r = await c.from('track').select('name,album(title,...artist(artist:name))').limit(1); ok('spread', !!r.data?.[0]?.album?.artist, r);
+r = await s.from('track').select('genre(name), name').not('composer','is',null).contains('name','x'); ok('bad contains', r.error?.code==='42883', r);
+console.log(pass+' passed, '+fail+' failed');
+process.exitCode = fail ? 1 : 0;
