@@ -71,11 +71,7 @@ impl Data {
                 let count = rows.len() as u64;
                 Page { body: body_of(rows, &compiled, &output), rows: count, total: None }
             }
-            _ => {
-                self.store
-                    .read(asked.scope, lane, move |conn| page(conn, &compiled, &total, form, &output))
-                    .await?
-            }
+            _ => self.store.read(asked.scope, lane, move |conn| page(conn, &compiled, &total, form, &output)).await?,
         };
         if single && page.rows != 1 {
             return Err(ApiError::singular(page.rows).into());
