@@ -83,12 +83,13 @@ async fn a_scope_that_is_refused_gets_no_rows_of_the_one_before() {
 }
 
 const DISTURB: &str = "select concat(set_config('role', 'service_role', false), set_config('request.jwt.claims', '{\"sub\":\"x\"}', false),
-    set_config('default_transaction_read_only', 'off', false), set_config('statement_timeout', '1', false),
+    set_config('default_transaction_read_only', 'off', false), set_config('statement_timeout', '86400000', false),
     set_config('timezone', 'Asia/Tokyo', false), set_config('search_path', 'auth', false))";
 
 const LOOK: &str =
     "select concat_ws('|', current_user, current_setting('request.jwt.claims'), current_setting('timezone'),
-    current_setting('transaction_read_only'), current_setting('search_path'), current_setting('app.colour', true))";
+    current_setting('transaction_read_only'), current_setting('search_path'), current_setting('statement_timeout'),
+    current_setting('app.colour', true))";
 
 #[tokio::test]
 async fn nothing_a_statement_does_to_the_session_reaches_the_next_caller() {
