@@ -1,4 +1,4 @@
-//! Compiled reads, shared by requests of one shape.
+//! Compiled reads and writes, shared by requests of one shape.
 //!
 //! Two requests of one shape differ in literals only, and literals are parameters; so the second needs no plan and no text. Which
 //! parameter belongs to which literal is found without bookkeeping in the compiler: the first request of a shape is compiled
@@ -13,8 +13,8 @@ use values::{Type, Value};
 
 use crate::compile::Compiled;
 use crate::request::{
-    ApiRequest, Comparison, Field, Filter, JsonKey, Logic, Op, OrderTerm, Quantified, Query, SelectItem, like_pattern,
-    shape_key,
+    ApiRequest, Comparison, Field, Filter, JsonKey, Logic, Method, Op, OrderTerm, Quantified, Query, SelectItem,
+    like_pattern, shape_key,
 };
 
 /// Shapes kept for one catalog. An application has hundreds; a hostile client may make as many as it likes.
@@ -55,7 +55,7 @@ pub(crate) struct Template {
 
 /// Where a literal goes.
 #[derive(Clone, Debug)]
-struct Slot {
+pub(crate) struct Slot {
     /// The embeds on the way down.
     path: Vec<usize>,
     /// The parameter there.
@@ -77,10 +77,28 @@ pub(crate) struct Prepared {
     pub legacy: Vec<String>,
 }
 
+/// The literals of a request, in order, and where its page begins.
+pub(crate) struct Literals<'a> {
+    list: Vec<Literal<'a>>,
+    offset: u64,
+}
+
 /// A literal of a request.
 enum Literal<'a> {
     Text(Cow<'a, str>),
     List(Cow<'a, [String]>),
+}
+
+/// The same for a write. Its payload's columns are part of the shape, so bodies whose rows differ in theirs are not cached, nor are
+/// those that give nothing.
+pub(crate) fn write_key(request: &ApiRequest, role: &str, as_text: bool) -> Option<Vec<u8>> {
+    if let Some(payload) = &request.payload
+        && request.method != Method::Delete
+        && (payload.has_absent() || payload.rows() == 0 || payload.columns().is_empty())
+    {
+        return None;
+    }
+    key(request, role, as_text)
 }
 
 /// The key of a request's shape for one role and form; `None` when the request cannot be cached.
@@ -214,6 +232,35 @@ fn mark_within(logic: &mut Logic, next: &mut dyn FnMut() -> String) {
     }
 }
 
+/// Compiled writes of one catalog version.
+pub(crate) struct Writes {
+    shapes: Cache<Vec<u8>, Arc<crate::write::Template>>,
+}
+
+impl std::fmt::Debug for Writes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writes").field("shapes", &self.shapes.len()).finish()
+    }
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self { shapes: Cache::new(SHAPES_MAX) }
+    }
+}
+
+impl Writes {
+    /// The write of this shape.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<crate::write::Template>> {
+        self.shapes.get(key)
+    }
+
+    /// Keeps one.
+    pub(crate) fn put(&self, key: Vec<u8>, template: Arc<crate::write::Template>) {
+        self.shapes.insert(key, template);
+    }
+}
+
 impl Reads {
     /// A read of this shape, with the request's own literals.
     pub(crate) fn get(&self, key: &[u8], request: &ApiRequest) -> Option<Prepared> {
@@ -233,7 +280,8 @@ impl Reads {
     }
 }
 
-fn find(level: &Compiled, path: &mut Vec<usize>, slots: &mut Vec<Slot>) {
+/// Finds the marks in a level and those below it.
+pub(crate) fn find(level: &Compiled, path: &mut Vec<usize>, slots: &mut Vec<Slot>) {
     collect(&level.params, path, slots);
     for (index, child) in level.children.iter().enumerate() {
         path.push(index);
@@ -242,7 +290,8 @@ fn find(level: &Compiled, path: &mut Vec<usize>, slots: &mut Vec<Slot>) {
     }
 }
 
-fn collect(params: &[Param], path: &[usize], slots: &mut Vec<Slot>) {
+/// Finds the marks in a statement's parameters.
+pub(crate) fn collect(params: &[Param], path: &[usize], slots: &mut Vec<Slot>) {
     let number = |text: &str| text.strip_prefix(MARK).and_then(|digits| digits.parse::<usize>().ok());
     for (param, value) in params.iter().enumerate() {
         let literal = match value {
@@ -262,37 +311,54 @@ fn collect(params: &[Param], path: &[usize], slots: &mut Vec<Slot>) {
 
 impl Template {
     fn fill(&self, request: &ApiRequest) -> Prepared {
-        let literals = literals(&request.query);
+        let literals = Literals::of(request);
         let mut compiled = self.compiled.clone();
-        for slot in &self.slots {
-            let mut level = &mut compiled;
-            for child in &slot.path {
-                level = &mut Arc::make_mut(&mut level.children)[*child].level;
-            }
-            set(&mut level.params[slot.param], slot, &literals, request);
-        }
+        literals.fill_levels(&mut compiled, &self.slots);
         let count = self.count.clone().map(|(sql, mut params)| {
-            for slot in &self.count_slots {
-                set(&mut params[slot.param], slot, &literals, request);
-            }
+            literals.fill(&mut params, &self.count_slots);
             (sql, params)
         });
         Prepared { compiled, count, lane: self.lane, legacy: self.legacy.clone() }
     }
 }
 
-fn set(param: &mut Param, slot: &Slot, literals: &[Literal<'_>], request: &ApiRequest) {
-    let Some(literal) = slot.literal else {
-        *param = Param::Value(Type::Int8, Value::Int(i64::try_from(request.window.offset).unwrap_or(i64::MAX)));
-        return;
-    };
-    match (param, literals.get(literal)) {
-        (Param::Text(_, text), Some(Literal::Text(value))) => {
-            text.clear();
-            text.push_str(value);
+impl<'a> Literals<'a> {
+    /// Those of a request.
+    pub(crate) fn of(request: &'a ApiRequest) -> Self {
+        Self { list: literals(&request.query), offset: request.window.offset }
+    }
+
+    /// Puts them into one statement's parameters.
+    pub(crate) fn fill(&self, params: &mut [Param], slots: &[Slot]) {
+        for slot in slots {
+            self.set(&mut params[slot.param], slot);
         }
-        (Param::TextList(_, list), Some(Literal::List(values))) => *list = values.to_vec(),
-        // The key tells texts from lists, so a slot never meets the other kind.
-        (param, _) => *param = Param::Null,
+    }
+
+    /// Puts them into a level and those below it.
+    pub(crate) fn fill_levels(&self, root: &mut Compiled, slots: &[Slot]) {
+        for slot in slots {
+            let mut level = &mut *root;
+            for child in &slot.path {
+                level = &mut Arc::make_mut(&mut level.children)[*child].level;
+            }
+            self.set(&mut level.params[slot.param], slot);
+        }
+    }
+
+    fn set(&self, param: &mut Param, slot: &Slot) {
+        let Some(literal) = slot.literal else {
+            *param = Param::Value(Type::Int8, Value::Int(i64::try_from(self.offset).unwrap_or(i64::MAX)));
+            return;
+        };
+        match (param, self.list.get(literal)) {
+            (Param::Text(_, text), Some(Literal::Text(value))) => {
+                text.clear();
+                text.push_str(value);
+            }
+            (Param::TextList(_, list), Some(Literal::List(values))) => *list = values.to_vec(),
+            // The key tells texts from lists, so a slot never meets the other kind.
+            (param, _) => *param = Param::Null,
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use store::catalog::{
     Check, Column, ExprText, FkAction, ForeignKey, Grants, Key, Name, QName, Relation, RelationKind, Sequence,
 };
-use store::sqlite::{Attempt, Options, Place, SqliteEngine, detail};
+use store::sqlite::{Act, Attempt, Options, Place, SqliteEngine, detail};
 use store::{Catalog, Connection, Error, Lane, Result, Row, Scope, SqlError, Tx};
 use values::{EnumType, Type, Value};
 
@@ -238,7 +238,12 @@ async fn details_are_found_by_asking_for_the_rows_that_were_tried() {
             let Err(Error::Sql(error)) = run(tx, sql) else { panic!("{sql} was not refused") };
             let columns = columns.map(Name::from);
             let table = catalog.relation(relation.0, relation.1).unwrap();
-            let attempt = Attempt { table, columns: &columns, rows: &[row.to_vec()], removes };
+            let attempt = Attempt {
+                table,
+                columns: &columns,
+                rows: &[row.to_vec()],
+                act: if removes { Act::Go } else { Act::Come },
+            };
             detail(tx.conn(), &catalog, &attempt, *error)
         });
         let explained = explained.await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use policy::RoleGuard;
 use store::catalog::Catalog;
 
-use crate::cache::Reads;
+use crate::cache::{Reads, Writes};
 use crate::openapi::Shelf;
 use crate::relationships::Relationships;
 
@@ -19,6 +19,8 @@ pub struct Derived {
     pub relationships: Relationships,
     /// Compiled reads by shape.
     pub(crate) reads: Reads,
+    /// Compiled writes by shape.
+    pub(crate) writes: Writes,
     /// Descriptions by role.
     pub(crate) described: Shelf,
     /// Guards by role, made when first asked for. Bounded by the number of roles.
@@ -32,6 +34,7 @@ impl Derived {
             catalog: catalog.clone(),
             relationships: Relationships::of(catalog),
             reads: Reads::default(),
+            writes: Writes::default(),
             described: Shelf::default(),
             guards: RwLock::default(),
         }

@@ -7,19 +7,21 @@ use values::Value;
 
 use super::read::body_of;
 use super::{Answer, Asked, Data, catalog_of};
+use crate::cache;
 use crate::compile::Compiler;
 use crate::failure::Failure;
-use crate::plan::plan_write;
+use crate::plan::{Level, plan_write};
 use crate::request::{
     ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, Resolution, Return, location,
     put_key, put_one_row,
 };
 use crate::rows::Form;
-use crate::write::{Upsert, Write, Writer, Written};
+use crate::write::{Template, Upsert, Write, Writer, Written};
 
 /// A write ready to run, and what its answer needs to know.
 struct Ready {
     write: Arc<Write>,
+    relation: Arc<Relation>,
     media: MediaType,
     /// The request may find rows that are there already.
     upsertable: bool,
@@ -27,35 +29,63 @@ struct Ready {
 
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
-        let Ready { write, media, upsertable } = self.ready(&asked)?;
-        let keyed = keyed(&asked);
+        let Ready { write, relation, media, upsertable } = self.ready(&asked)?;
         let job = write.clone();
         let written = self.store.write(asked.scope, move |tx| job.run(tx)).await?;
-        Ok(present(asked.request, keyed.as_ref().unwrap_or(asked.relation), &write, written, &media, upsertable))
+        Ok(present(asked.request, &relation, &write, written, &media, upsertable))
     }
 
-    /// Plans and compiles. Apart from the waiting, so that what compiling borrows is not held meanwhile and the request may move
-    /// between threads.
+    /// Plans and compiles, or finds what another request of this shape left, and binds the values. Apart from the waiting, so that what
+    /// compiling borrows is not held meanwhile and the request may move between threads.
     fn ready(&self, asked: &Asked<'_>) -> Result<Ready, Failure> {
         let request = asked.request;
-        let keyed = keyed(asked);
-        let relation = keyed.as_ref().unwrap_or(asked.relation);
-        let preferences = &request.preferences;
-        let returning = preferences.returning.unwrap_or(Return::Minimal);
-        let mut plan = plan_write(request, relation, catalog_of(asked), &asked.derived.relationships, self.settings())?;
-        preferences.check_strict()?;
-        let media = self.media(request)?;
+        let writes = &asked.derived.writes;
+        let media = self.media(request);
+        let form = if matches!(media, Ok(MediaType::Csv)) { Form::Csv } else { Form::Json };
+        let key = cache::write_key(request, asked.guard.role(), form == Form::Csv);
+        let found = key.as_ref().and_then(|key| writes.get(key));
+        // In the dialect's order: the plan, strict preferences, the media type, the key of a PUT, the rest.
+        let relation = found.as_ref().map_or_else(|| keyed(asked), |template| template.relation().clone());
+        let begun = match found {
+            Some(template) => Ok(template),
+            None => Err(self.write_plan(asked, &relation, request)?),
+        };
+        request.preferences.check_strict()?;
+        let media = media?;
         if matches!(media, MediaType::Plan { .. }) {
             return Err(ApiError::not_implemented("plans of writes").into());
         }
-        let form = if media == MediaType::Csv { Form::Csv } else { Form::Json };
-        let compiler = Compiler {
-            engine: self.store.engine(),
-            catalog: catalog_of(asked),
-            guard: &**asked.guard,
-            path: asked.path,
-            as_text: form == Form::Csv,
+        if request.method == Method::Put {
+            judge_put(asked, &relation)?;
+        }
+        let singular = matches!(media, MediaType::Object { .. }) && request.method != Method::Put;
+        let mut write = match begun {
+            Ok(template) => template.fill(request),
+            Err(plan) => {
+                if let Some(key) = key {
+                    let marked = self.write_plan(asked, &relation, &cache::marked(request))?;
+                    let marked = self.compiled_write(asked, &relation, &marked, form)?;
+                    writes.put(key, Arc::new(Template::of(marked, relation.clone())));
+                }
+                self.compiled_write(asked, &relation, &plan, form)?
+            }
         };
+        write.limit(max_affected(request), singular);
+        if request.method != Method::Delete {
+            let session = values::Session { now_us: None, zone: zone_of(&request.preferences) };
+            write.bind(payload_of(request), &session)?;
+        }
+        let upsertable = request.method == Method::Post
+            && (upsert_of(request, relation.primary_key.as_ref()).is_some()
+                || relation.primary_key.is_some()
+                || request.query.on_conflict.is_some());
+        Ok(Ready { write: Arc::new(write), relation, media, upsertable })
+    }
+
+    /// The plan of what a write chooses and gives back.
+    fn write_plan(&self, asked: &Asked<'_>, relation: &Arc<Relation>, request: &ApiRequest) -> Result<Level, ApiError> {
+        let derived = asked.derived;
+        let mut plan = plan_write(request, relation, &derived.catalog, &derived.relationships, self.settings())?;
         if matches!(request.method, Method::Post | Method::Put) {
             // Filters of an insert's root choose nothing.
             plan.conditions.clear();
@@ -63,56 +93,72 @@ impl Data {
                 child.inner = false;
             }
         }
-        let representation = returning == Return::Representation;
+        Ok(plan)
+    }
+
+    /// The write without values.
+    fn compiled_write(
+        &self,
+        asked: &Asked<'_>,
+        relation: &Arc<Relation>,
+        plan: &Level,
+        form: Form,
+    ) -> Result<Write, Failure> {
+        let request = asked.request;
+        let preferences = &request.preferences;
+        let returning = preferences.returning.unwrap_or(Return::Minimal);
+        let compiler = Compiler {
+            engine: self.store.engine(),
+            catalog: catalog_of(asked),
+            guard: &**asked.guard,
+            path: asked.path,
+            as_text: form == Form::Csv,
+        };
         let writer = Writer {
             compiler: &compiler,
             guard: asked.guard,
             catalog: &asked.derived.catalog,
             relation,
-            plan: &plan,
-            form: representation.then_some(form),
+            plan,
+            form: (returning == Return::Representation).then_some(form),
             location: request.method == Method::Post && returning == Return::HeadersOnly,
-            max_affected: max_affected(request),
-            singular: matches!(media, MediaType::Object { .. }) && request.method != Method::Put,
-            session: values::Session { now_us: None, zone: zone_of(preferences) },
         };
-        let mut upsertable = false;
-        let write = match request.method {
+        let missing = preferences.missing.unwrap_or(Missing::Null);
+        match request.method {
             Method::Post => {
-                let payload = payload_of(request);
                 let upsert = upsert_of(request, relation.primary_key.as_ref());
-                upsertable = upsert.is_some() || relation.primary_key.is_some() || request.query.on_conflict.is_some();
-                writer.insert(payload, preferences.missing.unwrap_or(Missing::Null), upsert.as_ref())?
+                writer.insert(payload_of(request), missing, upsert.as_ref())
             }
-            Method::Put => Self::put(&writer, request, asked)?,
-            Method::Patch => writer.update(payload_of(request), preferences.missing.unwrap_or(Missing::Null))?,
-            Method::Delete => writer.delete()?,
-            Method::Get | Method::Head | Method::Options => {
-                return Err(ApiError::method(request.method.as_str()).into());
+            Method::Put => {
+                let key = relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
+                let upsert = Upsert { resolution: Resolution::MergeDuplicates, key: key.columns.clone() };
+                writer.insert(payload_of(request), missing, Some(&upsert))
             }
-        };
-        Ok(Ready { write: Arc::new(write), media, upsertable })
+            Method::Patch => writer.update(payload_of(request), missing),
+            Method::Delete => writer.delete(),
+            Method::Get | Method::Head | Method::Options => Err(ApiError::method(request.method.as_str()).into()),
+        }
     }
+}
 
-    fn put(writer: &Writer<'_>, request: &ApiRequest, asked: &Asked<'_>) -> Result<Write, Failure> {
-        let named = put_key(&request.query)?;
-        let key = writer.relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
-        let exact = key.columns.len() == named.len()
-            && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
-        if !exact {
-            return Err(ApiError::put_filters().into());
-        }
-        let payload = payload_of(request);
-        put_one_row(payload)?;
-        for (name, literal) in &named {
-            if !same_key(asked, payload, name, literal)? {
-                return Err(ApiError::put_key_mismatch().into());
-            }
-        }
-        let upsert = Upsert { resolution: Resolution::MergeDuplicates, key: key.columns.clone() };
-        let missing = request.preferences.missing.unwrap_or(Missing::Null);
-        writer.insert(payload, missing, Some(&upsert))
+/// A PUT names a whole key, once, and says the same in its body.
+fn judge_put(asked: &Asked<'_>, relation: &Relation) -> Result<(), Failure> {
+    let request = asked.request;
+    let named = put_key(&request.query)?;
+    let key = relation.primary_key.as_ref().ok_or_else(ApiError::put_filters)?;
+    let exact = key.columns.len() == named.len()
+        && key.columns.iter().all(|column| named.iter().any(|(name, _)| *name == &**column));
+    if !exact {
+        return Err(ApiError::put_filters().into());
     }
+    let payload = payload_of(request);
+    put_one_row(payload)?;
+    for (name, literal) in &named {
+        if !same_key(asked, payload, name, literal)? {
+            return Err(ApiError::put_key_mismatch().into());
+        }
+    }
+    Ok(())
 }
 
 /// The time zone that the request asks for. One that nobody knows is refused when the write runs.
@@ -121,20 +167,20 @@ fn zone_of(preferences: &crate::request::Preferences) -> values::datetime::Zone 
     named.and_then(|name| values::datetime::Zone::setting(name).ok()).unwrap_or_default()
 }
 
-/// A view that shows the whole key of its table is written by that key: the view with it.
-fn keyed(asked: &Asked<'_>) -> Option<Arc<Relation>> {
+/// The relation with its key: a view that shows the whole key of its table is written by that.
+fn keyed(asked: &Asked<'_>) -> Arc<Relation> {
     let relation = asked.relation;
     if relation.view.is_none() || relation.primary_key.is_some() {
-        return None;
+        return relation.clone();
     }
     let columns = crate::relationships::view_key(&asked.derived.catalog, relation);
     if columns.is_empty() {
-        return None;
+        return relation.clone();
     }
     let mut relation = Relation::clone(relation);
     let name = relation.name.name.clone();
     relation.primary_key = Some(Key { name, columns, nulls_not_distinct: false, index_only: false });
-    Some(Arc::new(relation))
+    Arc::new(relation)
 }
 
 /// Does the body give the key column the value that the URL gives it.

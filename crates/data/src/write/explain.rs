@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use policy::RoleGuard;
 use store::catalog::{Catalog, Name, Privilege, Relation};
-use store::sqlite::Attempt;
+use store::sqlite::{Act, Attempt};
 use store::{Connection, Error, Param, SqlError};
 use values::Value;
 
@@ -15,22 +15,22 @@ use crate::failure::Failure;
 const ROWS_MAX: usize = 100;
 
 /// What is needed to explain a refusal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Explain {
     pub(super) catalog: Arc<Catalog>,
     pub(super) guard: Arc<RoleGuard>,
     /// Reads the rows an update or delete was about, whole.
     pub(super) look: Option<(Arc<str>, Vec<Param>)>,
-    /// What an update sets: place of the column, value.
-    pub(super) set: Vec<(usize, Value)>,
+    /// What an update sets: place of the column, place of the parameter.
+    pub(super) set: Vec<(usize, usize)>,
     /// The rows were to go.
     pub(super) removes: bool,
 }
 
 /// What was tried when a statement was refused.
 pub(super) enum Tried<'t> {
-    /// The write's one statement.
-    Statement,
+    /// The write's one statement, with its parameters.
+    Statement(&'t [Param]),
     /// One row, with these columns; `None` for all that can be stored.
     Row { columns: Option<&'t [Name]>, params: &'t [Param] },
 }
@@ -70,10 +70,10 @@ impl Explain {
             Tried::Row { columns, params } => {
                 let columns = columns.unwrap_or(&stored);
                 let row = params.iter().map(value_of).collect();
-                let attempt = Attempt { table: relation, columns, rows: &[row], removes: false };
+                let attempt = Attempt { table: relation, columns, rows: &[row], act: Act::Come };
                 store::sqlite::detail(conn, &self.catalog, &attempt, error)
             }
-            Tried::Statement => {
+            Tried::Statement(given) => {
                 let Some((text, params)) = &self.look else { return Ok(error) };
                 let mut rows: Vec<Vec<Value>> = Vec::new();
                 conn.query(text, params, &mut |row| {
@@ -84,18 +84,19 @@ impl Explain {
                     }
                     Ok(())
                 })?;
-                let old = Attempt { table: relation, columns: &all, rows: &rows, removes: true };
+                let act = if self.removes { Act::Go } else { Act::Rekey };
+                let old = Attempt { table: relation, columns: &all, rows: &rows, act };
                 if self.removes {
                     return store::sqlite::detail(conn, &self.catalog, &old, error);
                 }
                 let mut new = rows.clone();
                 for row in &mut new {
-                    for (place, value) in &self.set {
-                        row[*place] = value.clone();
+                    for (place, param) in &self.set {
+                        row[*place] = given.get(*param).map_or(Value::Null, value_of);
                     }
                 }
                 let plain = error.detail.clone();
-                let attempt = Attempt { table: relation, columns: &all, rows: &new, removes: false };
+                let attempt = Attempt { table: relation, columns: &all, rows: &new, act: Act::Come };
                 let found = store::sqlite::detail(conn, &self.catalog, &attempt, error)?;
                 if found.code == "23503" && found.detail == plain {
                     return store::sqlite::detail(conn, &self.catalog, &old, found);

@@ -4,9 +4,11 @@
 //! statements, with the same steps PostgreSQL takes inside one: defaults, `with check` policies on the proposed row, conflicts, then
 //! the row.
 
+mod bind;
 mod explain;
 mod merged;
 mod run;
+mod template;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,8 +28,11 @@ use crate::plan::{Level, Order};
 use crate::request::{ApiError, Cell, Missing, Payload, Resolution};
 use crate::rows::{Form, Rows};
 use crate::tree;
+use bind::{Gives, runs};
 use explain::Explain;
 use policy::RoleGuard;
+
+pub(crate) use template::Template;
 
 /// What an insert does when a row is there already.
 #[derive(Clone, Debug)]
@@ -38,11 +43,13 @@ pub(crate) struct Upsert {
     pub key: Vec<Name>,
 }
 
-/// A write, ready to run as a transaction function (any number of times).
-#[derive(Debug)]
+/// A write, ready to run as a transaction function (any number of times) once its values are bound.
+#[derive(Clone, Debug)]
 pub(crate) struct Write {
     relation: Arc<Relation>,
     steps: Steps,
+    /// How the payload becomes parameters.
+    gives: Gives,
     /// Rows go away, and what refers to them perhaps with them.
     removes: bool,
     /// What completes a constraint's refusal on SQLite.
@@ -55,7 +62,7 @@ pub(crate) struct Write {
     singular: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Returning {
     level: Compiled,
     form: Form,
@@ -65,16 +72,16 @@ struct Returning {
     fresh: Option<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Steps {
     /// Nothing to do.
     Nothing,
     /// One or more whole statements.
     Statements(Vec<(Arc<str>, Vec<Param>)>),
     /// An update whose new rows are looked at first.
-    Checked { look: (Arc<str>, Vec<Param>), checks: Checks, change: (Arc<str>, Vec<Param>) },
-    /// Rows one by one.
-    Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Vec<Shape>, merge: bool },
+    Checked { look: Arc<str>, checks: Arc<Checks>, change: Arc<str>, params: Vec<Param> },
+    /// Rows one by one: which shape, and its values.
+    Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Arc<[Shape]>, merge: bool },
 }
 
 /// The names of the restrictive policies behind a statement's checks, in order; the joined permissive ones have none.
@@ -128,12 +135,6 @@ pub(crate) struct Writer<'a> {
     pub form: Option<Form>,
     /// The primary key is to be returned (for `Location`).
     pub location: bool,
-    /// `max-affected`.
-    pub max_affected: Option<u64>,
-    /// Exactly one row.
-    pub singular: bool,
-    /// How values of the payload are read on SQLite.
-    pub session: values::Session,
 }
 
 impl Writer<'_> {
@@ -225,6 +226,7 @@ impl Writer<'_> {
         Write {
             relation: self.table(),
             steps,
+            gives: Gives::Nothing,
             explain: (self.compiler.engine == Engine::Sqlite).then(|| Explain {
                 catalog: self.catalog.clone(),
                 guard: self.guard.clone(),
@@ -234,8 +236,8 @@ impl Writer<'_> {
             }),
             removes: false,
             returning,
-            max_affected: self.max_affected,
-            singular: self.singular,
+            max_affected: None,
+            singular: false,
         }
     }
 
@@ -314,24 +316,6 @@ impl Writer<'_> {
             .collect()
     }
 
-    /// Runs of rows that give the same columns, as places in the payload's columns. With `missing=null` all rows are alike.
-    fn runs(payload: &Payload, missing: Missing) -> Vec<(Vec<usize>, Vec<usize>)> {
-        let all: Vec<usize> = (0..payload.columns().len()).collect();
-        if missing == Missing::Null || !payload.has_absent() {
-            return vec![(all, (0..payload.rows()).collect())];
-        }
-        let mut runs: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
-        for row in 0..payload.rows() {
-            let given: Vec<usize> =
-                all.iter().copied().filter(|column| !matches!(payload.cell(row, *column), Cell::Absent)).collect();
-            match runs.last_mut() {
-                Some((columns, rows)) if *columns == given => rows.push(row),
-                _ => runs.push((given, vec![row])),
-            }
-        }
-        runs
-    }
-
     fn conflict(&self, upsert: &Upsert, columns: &[&Column]) -> OnConflict {
         let elements = upsert
             .key
@@ -372,14 +356,14 @@ impl Writer<'_> {
         let merge = upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates);
         let mut statements = Vec::new();
         let mut returned = None;
-        for (places, rows) in Self::runs(payload, missing) {
+        for (places, _) in runs(payload, missing) {
             let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
             let mut params = Params::default();
             let alias = self.relation.name.name.clone();
             let source = if given.is_empty() {
                 InsertSource::DefaultValues
             } else {
-                let body = params.push(Param::Text(Type::Json, json_of(payload, &places, &rows)), Type::Json);
+                let body = params.push(Param::Null, Type::Json);
                 let record = Name::from("payload");
                 let items = given.iter().map(|column| tree::item(tree::column(&record, &column.name))).collect();
                 let select = tree::select(items, vec![recordset(body, &record, &given)], None);
@@ -396,14 +380,12 @@ impl Writer<'_> {
                 on_conflict: upsert.map(|upsert| self.conflict(upsert, &given)),
                 returning: items,
             };
-            let text: Arc<str> = Arc::from(sql::ast::Statement::Insert(Box::new(insert)).to_string());
-            let times = if given.is_empty() { rows.len() } else { usize::from(!rows.is_empty()) };
-            for _ in 0..times {
-                statements.push((text.clone(), params.values.clone()));
-            }
+            statements.push((Arc::from(sql::ast::Statement::Insert(Box::new(insert)).to_string()), params.values));
             returned = returning;
         }
-        Ok(self.finish(if statements.is_empty() { Steps::Nothing } else { Steps::Statements(statements) }, returned))
+        let mut write = self.finish(Steps::Statements(statements), returned);
+        write.gives = Gives::Bodies(missing);
+        Ok(write)
     }
 
     fn insert_sqlite(
@@ -416,25 +398,16 @@ impl Writer<'_> {
         let merge =
             upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates) && !columns.is_empty();
         let mut shapes = Vec::new();
-        let mut rows = Vec::with_capacity(payload.rows());
         let mut returned = None;
-        for (places, run) in Self::runs(payload, missing) {
+        for (places, _) in runs(payload, missing) {
             let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
             let (shape, returning) = self.shape(&given, upsert, merge)?;
             returned = returning;
-            for row in run {
-                let mut params = Vec::with_capacity(given.len());
-                for (place, column) in places.iter().zip(&given) {
-                    params.push(cell_param(payload.cell(row, *place), &column.ty, &self.session)?);
-                }
-                rows.push((shapes.len(), params));
-            }
             shapes.push(shape);
         }
-        if rows.is_empty() {
-            return Ok(self.finish(Steps::Nothing, returned));
-        }
-        Ok(self.finish(Steps::Rows { rows, shapes, merge }, returned))
+        let mut write = self.finish(Steps::Rows { rows: Vec::new(), shapes: shapes.into(), merge }, returned);
+        write.gives = Gives::Rows(missing, columns.iter().map(|column| column.ty.clone()).collect());
+        Ok(write)
     }
 
     fn shape(
@@ -607,12 +580,13 @@ impl Writer<'_> {
         }
         let mut from = Vec::new();
         let mut set = Vec::with_capacity(columns.len());
+        let gives;
         let absent = |place: usize| missing == Missing::Default && matches!(payload.cell(0, place), Cell::Absent);
         match self.compiler.engine {
             Engine::Postgres => {
                 let places: Vec<usize> = (0..columns.len()).filter(|place| !absent(*place)).collect();
                 let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
-                let body = params.push(Param::Text(Type::Json, json_of(payload, &places, &[0])), Type::Json);
+                let body = params.push(Param::Null, Type::Json);
                 let record = Name::from("payload");
                 if !given.is_empty() {
                     from.push(recordset(body, &record, &given));
@@ -623,13 +597,16 @@ impl Writer<'_> {
                         value: tree::column(&record, &column.name),
                     });
                 }
+                gives = Gives::Body(places);
             }
             Engine::Sqlite => {
+                let mut cells = Vec::with_capacity(columns.len());
                 for (place, column) in columns.iter().enumerate().filter(|(place, _)| !absent(*place)) {
-                    let value =
-                        params.push(cell_param(payload.cell(0, place), &column.ty, &self.session)?, column.ty.clone());
+                    let value = params.push(Param::Null, column.ty.clone());
                     set.push(Assignment::Column { column: column.name.clone(), value });
+                    cells.push((place, column.ty.clone()));
                 }
+                gives = Gives::Cells(cells.into());
             }
         }
         for (_, column) in columns.iter().enumerate().filter(|(place, _)| absent(*place)) {
@@ -651,23 +628,27 @@ impl Writer<'_> {
         match self.compiler.engine {
             Engine::Postgres => {
                 let text = Arc::from(sql::ast::Statement::Update(Box::new(update)).to_string());
-                Ok(self.finish(Steps::Statements(vec![(text, params.values)]), returning))
+                let mut write = self.finish(Steps::Statements(vec![(text, params.values)]), returning);
+                write.gives = gives;
+                Ok(write)
             }
             Engine::Sqlite => {
                 let change = self.translator(&params.types).update(&update)?;
                 let returning = with_types(returning, &change);
-                let change = (Arc::from(change.sql), params.values.clone());
                 let to = self.destination(Privilege::Update)?;
                 let (checks, names) =
                     split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
-                if checks.is_empty() {
-                    let write = self.finish(Steps::Statements(vec![change]), returning);
-                    return Ok(self.explaining(write, &params, &set, false));
-                }
-                let look = self.translator(&params.types).update_violations(&update, &checks)?;
-                let look = (Arc::from(look.sql), params.values.clone());
-                let write = self.finish(Steps::Checked { look, checks: names, change }, returning);
-                Ok(self.explaining(write, &params, &set, false))
+                let change = Arc::from(change.sql);
+                let steps = if checks.is_empty() {
+                    Steps::Statements(vec![(change, params.values)])
+                } else {
+                    let look = self.translator(&params.types).update_violations(&update, &checks)?;
+                    let (look, checks) = (Arc::from(look.sql), Arc::new(names));
+                    Steps::Checked { look, checks, change, params: params.values }
+                };
+                let mut write = self.explaining(self.finish(steps, returning), &set, false);
+                write.gives = gives;
+                Ok(write)
             }
         }
     }
@@ -695,13 +676,13 @@ impl Writer<'_> {
                 (Arc::from(change.sql), returning)
             }
         };
-        let mut write = self.finish(Steps::Statements(vec![(text, params.values.clone())]), returning);
+        let mut write = self.finish(Steps::Statements(vec![(text, params.values)]), returning);
         write.removes = true;
-        Ok(self.explaining(write, &params, &[], true))
+        Ok(self.explaining(write, &[], true))
     }
 
     /// Adds what explains a broken constraint of an update or delete: the rows it was about, as far as the caller may read them.
-    fn explaining(&self, mut write: Write, params: &Params, set: &[Assignment], removes: bool) -> Write {
+    fn explaining(&self, mut write: Write, set: &[Assignment], removes: bool) -> Write {
         let Some(explain) = &mut write.explain else { return write };
         if self.relation.is_view() {
             return write;
@@ -724,11 +705,7 @@ impl Writer<'_> {
             .filter_map(|assignment| {
                 let Assignment::Column { column, value: Expr::Param(number) } = assignment else { return None };
                 let place = self.relation.columns.iter().position(|known| known.name == *column)?;
-                let value = match params.values.get((*number as usize).checked_sub(1)?)? {
-                    Param::Value(_, value) => value.clone(),
-                    _ => values::Value::Null,
-                };
-                Some((place, value))
+                Some((place, (*number as usize).checked_sub(1)?))
             })
             .collect();
         write
@@ -736,6 +713,12 @@ impl Writer<'_> {
 }
 
 impl Write {
+    /// Bounds the rows it may touch: `max-affected`, and exactly one.
+    pub(crate) fn limit(&mut self, max_affected: Option<u64>, singular: bool) {
+        self.max_affected = max_affected;
+        self.singular = singular;
+    }
+
     /// Its rows take embeds with them, so these are read first.
     fn returns_before(&self) -> bool {
         self.removes && self.returning.as_ref().is_some_and(|returning| !returning.level.children.is_empty())
@@ -796,50 +779,6 @@ fn recordset(body: Expr, alias: &Name, columns: &[&Column]) -> FromItem {
         alias: Some(TableAlias { name: alias.clone(), columns: Vec::new() }),
         columns,
     }
-}
-
-/// Some rows of a payload as a JSON array of objects.
-fn json_of(payload: &Payload, places: &[usize], rows: &[usize]) -> String {
-    let mut out = Vec::with_capacity(payload.text().len() + 2);
-    out.push(b'[');
-    for (index, row) in rows.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.push(b'{');
-        let mut first = true;
-        for place in places {
-            let cell = payload.cell(*row, *place);
-            if matches!(cell, Cell::Absent) {
-                continue;
-            }
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            values::write_json_string(&payload.columns()[*place], &mut out);
-            out.push(b':');
-            match cell {
-                Cell::Absent | Cell::Null => out.extend_from_slice(b"null"),
-                Cell::Json(text) => out.extend_from_slice(text.as_bytes()),
-                Cell::Text(text) => values::write_json_string(text, &mut out),
-            }
-        }
-        out.push(b'}');
-    }
-    out.push(b']');
-    String::from_utf8(out).expect("made of texts")
-}
-
-/// A cell in the stored form of its column.
-fn cell_param(cell: Cell<'_>, ty: &Type, session: &values::Session) -> Result<Param, Failure> {
-    Ok(match cell {
-        Cell::Absent | Cell::Null => Param::Null,
-        Cell::Json(raw) => {
-            Param::Value(ty.clone(), values::from_json_in(ty, raw, session).map_err(store::Error::from)?)
-        }
-        Cell::Text(text) => Param::Value(ty.clone(), values::input_in(ty, text, session).map_err(store::Error::from)?),
-    })
 }
 
 /// Conditions and names of checks.

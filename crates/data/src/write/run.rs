@@ -74,14 +74,14 @@ impl Running<'_, '_> {
             }
             Steps::Statements(statements) => {
                 for (text, params) in statements {
-                    self.statement(text, params, &Tried::Statement)?;
+                    self.statement(text, params, &Tried::Statement(params))?;
                 }
             }
-            Steps::Checked { look, checks, change } => {
-                if let Some(failed) = self.first_failed(&look.0, &look.1, checks)? {
+            Steps::Checked { look, checks, change, params } => {
+                if let Some(failed) = self.first_failed(look, params, checks)? {
                     return Err(write.refused(failed.as_ref(), false));
                 }
-                self.statement(&change.0, &change.1, &Tried::Statement)?;
+                self.statement(change, params, &Tried::Statement(params))?;
             }
             Steps::Rows { rows, shapes, merge } if rows.len() > 1 && write.refers() => {
                 self.rows_together(rows, shapes, *merge)?;
@@ -120,7 +120,7 @@ impl Running<'_, '_> {
 
     /// A delete whose embeds may go with its rows: it is run once to learn the rows, undone to read what hangs on them, and run again.
     fn returning_before(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
-        let Some(mut taken) = self.taken.take() else { return self.statement(text, params, &Tried::Statement) };
+        let Some(mut taken) = self.taken.take() else { return self.statement(text, params, &Tried::Statement(params)) };
         let mut failed = None;
         let mut undone = false;
         let result = self.conn.savepoint(&mut |conn| {
@@ -133,7 +133,7 @@ impl Running<'_, '_> {
             Err(store::Error::Internal("undone on purpose".to_owned()))
         });
         if let Some(error) = failed {
-            return Err(self.write.explained(self.conn, error, &Tried::Statement));
+            return Err(self.write.explained(self.conn, error, &Tried::Statement(params)));
         }
         if !undone {
             result?;

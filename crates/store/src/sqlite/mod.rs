@@ -47,7 +47,7 @@ use crate::error::{Error, Result};
 use crate::tx::{Participants, Tx};
 
 pub use self::exclusive::Exclusive;
-pub use self::violation::{Attempt, detail, physical};
+pub use self::violation::{Act, Attempt, detail, physical};
 
 /// What an acknowledged write survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -102,8 +102,19 @@ pub struct Attempt<'a> {
     pub columns: &'a [Name],
     /// The rows in stored form: new rows for an insert or update, old ones (at least their keys) for a delete.
     pub rows: &'a [Vec<Value>],
-    /// The rows go away (delete, or an update of a referenced key) instead of coming.
-    pub removes: bool,
+    /// What was tried with them.
+    pub act: Act,
+}
+
+/// What a statement tries to do to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// They come: an insert, or what an update makes of rows.
+    Come,
+    /// They go.
+    Go,
+    /// Their keys change: these are the rows as they were.
+    Rekey,
 }
 
 /// How many rows [`detail`] looks at: the answer is a courtesy, not worth a scan.
@@ -127,7 +138,7 @@ pub fn detail(
                 error.detail = Some(format!("Key {} already exists.", key_text(attempt.table, &key.columns, &values)));
             }
         }
-        "23503" if attempt.removes => {
+        "23503" if attempt.act != Act::Come => {
             if let Some((child, key, values)) = still_referenced(conn, catalog, attempt)? {
                 let table = &attempt.table.name.name;
                 error.message = format!(
@@ -296,7 +307,8 @@ fn still_referenced<'c>(
         .values()
         .flat_map(|child| child.foreign_keys.iter().map(move |key| (&**child, key)))
         .filter(|(_, key)| {
-            key.target == attempt.table.name && matches!(key.on_delete, FkAction::NoAction | FkAction::Restrict)
+            let then = if attempt.act == Act::Rekey { key.on_update } else { key.on_delete };
+            key.target == attempt.table.name && matches!(then, FkAction::NoAction | FkAction::Restrict)
         })
         .collect();
     for row in attempt.rows.iter().take(ROWS_PROBED_MAX) {
