@@ -17,10 +17,11 @@ use store::{Engine, Param};
 use values::{Type, Value};
 
 use crate::failure::Failure;
+use crate::grouped;
 use crate::plan::{Child, Condition, Field, Level, Order, Selected, Source};
 use crate::request::{
-    Aggregate, Arrow, Comparison, Containment, Filter, FtsKind, IsValue, JsonKey, JsonStep, LogicOp, Op, Quantifier,
-    like_pattern,
+    Aggregate, Arrow, Comparison, Containment, Field as Reference, Filter, FtsKind, IsValue, JsonKey, JsonStep,
+    LogicOp, Op, Quantifier, like_pattern,
 };
 use crate::tree;
 
@@ -137,15 +138,20 @@ impl Compiler<'_> {
             None => (vec![tree::table(&level.relation.name, &alias)], Vec::new(), Vec::new()),
             Some(child) => Self::child_from(child, &alias, &mut params),
         };
+        let (first, joined) = self.joined(level, &alias, from.remove(0), &mut params)?;
+        from.insert(0, first);
         let mut keys = Vec::new();
         if let Some(child) = parent {
             conditions.push(self.key_condition(child, &link_columns, &mut params, &mut keys));
+            if child.to_one() && level.window.skips_first() {
+                conditions.push(tree::truth(false));
+            }
         }
         for condition in self.conditions(level, &alias, &mut params)? {
             conditions.push(condition);
         }
         let Columns { mut items, types, child_keys, group_by } =
-            self.columns(level, &alias, &mut params, self.as_text && parent.is_none())?;
+            self.columns(level, &alias, &joined, &mut params, self.as_text && parent.is_none())?;
         let visible = items.len();
         let link = visible..visible + link_columns.len();
         items.extend(link_columns.iter().cloned().map(tree::item));
@@ -153,7 +159,10 @@ impl Compiler<'_> {
         if level.grouped {
             group_by.extend(link_columns.iter().cloned());
         }
-        let order = self.order(level, &alias, &mut params)?;
+        let order = self.order(level, &alias, &joined, &mut params)?;
+        if level.grouped {
+            self.judge_order(&level.relation, &alias, &group_by, &order)?;
+        }
         let windowed =
             parent.is_some_and(|child| !child.to_one()) && (level.window.limit.is_some() || level.window.offset > 0);
         let mut types = types;
@@ -219,11 +228,12 @@ impl Compiler<'_> {
                 });
                 continue;
             }
+            let origin = child.of.map_or(&level.relation, |place| level.relation_of(place));
             let key_types = child
                 .relationship
                 .columns
                 .iter()
-                .map(|name| level.relation.column(name).map_or(Type::Text, |column| column.ty.unmodified()))
+                .map(|name| origin.column(name).map_or(Type::Text, |column| column.ty.unmodified()))
                 .collect();
             children.push(CompiledChild {
                 level: self.level(&child.level, Some(child))?,
@@ -258,14 +268,11 @@ impl Compiler<'_> {
     pub fn count(&self, root: &Level) -> Result<(Arc<str>, Vec<Param>), Failure> {
         let mut params = Params::default();
         let alias = params.alias(&root.relation);
+        let (from, joined) = self.joined(root, &alias, tree::table(&root.relation.name, &alias), &mut params)?;
         let conditions = self.conditions(root, &alias, &mut params)?;
-        let mut inner = tree::select(
-            vec![tree::item(tree::count_all())],
-            vec![tree::table(&root.relation.name, &alias)],
-            tree::all(conditions),
-        );
+        let mut inner = tree::select(vec![tree::item(tree::count_all())], vec![from], tree::all(conditions));
         let query = if root.grouped {
-            let Columns { group_by, .. } = self.columns(root, &alias, &mut params, self.as_text)?;
+            let Columns { group_by, .. } = self.columns(root, &alias, &joined, &mut params, self.as_text)?;
             inner.group_by = group_by.into_iter().map(GroupItem::Expr).collect();
             let derived = FromItem::Query {
                 lateral: false,
@@ -281,7 +288,11 @@ impl Compiler<'_> {
     }
 
     /// Tables, joins between them, and the columns that hold the parent's key.
-    fn child_from(child: &Child, alias: &Name, params: &mut Params) -> (Vec<FromItem>, Vec<Expr>, Vec<Expr>) {
+    pub(crate) fn child_from(
+        child: &Child,
+        alias: &Name,
+        params: &mut Params,
+    ) -> (Vec<FromItem>, Vec<Expr>, Vec<Expr>) {
         let relationship = &child.relationship;
         let own = tree::table(&relationship.target, alias);
         match &relationship.junction {
@@ -397,12 +408,25 @@ impl Compiler<'_> {
         &self,
         level: &Level,
         alias: &Name,
+        joined: &[Name],
         params: &mut Params,
         text: bool,
     ) -> Result<Columns, Failure> {
         let mut out = Columns::default();
+        let place = |of: Option<usize>| match of {
+            None => (alias, &level.relation),
+            Some(place) => (&joined[place], level.relation_of(place)),
+        };
         for selected in &level.columns {
-            let (expr, ty) = self.selected(level, alias, selected, params)?;
+            let (alias, relation) = place(selected.of);
+            let (expr, ty) = match (&selected.source, selected.of) {
+                // Only the rows that the spread has.
+                (Source::CountAll, Some(joined)) => {
+                    let there = grouped::there(level.child_at(&level.joined[joined].path), alias);
+                    self.cast_aggregate(tree::function("count", [there]), Type::Int8, selected)?
+                }
+                _ => self.selected(relation, alias, selected, params)?,
+            };
             if level.grouped && selected.aggregate.is_none() && selected.source != Source::CountAll {
                 out.group_by.push(expr.clone());
             }
@@ -413,13 +437,21 @@ impl Compiler<'_> {
         for child in &level.children {
             let start = out.items.len();
             if child.visible {
+                // An embed below a joined one is marked as joined too: there, not in the statement that fetches it.
+                let by_values = level.grouped && child.joined.is_some();
+                if by_values {
+                    self.group_by_values(child, joined, params, &mut out.group_by)?;
+                }
+                let (alias, relation) = place(child.of);
                 for name in &child.relationship.columns {
-                    let expr = tree::column(alias, name);
-                    if level.grouped {
+                    let mut expr = tree::column(alias, name);
+                    if by_values {
+                        expr = grouped::any_of(expr);
+                    } else if level.grouped {
                         out.group_by.push(expr.clone());
                     }
                     out.items.push(tree::item(expr));
-                    out.types.push(level.relation.column(name).map_or(Type::Unknown, |column| column.ty.clone()));
+                    out.types.push(relation.column(name).map_or(Type::Unknown, |column| column.ty.clone()));
                 }
             }
             out.child_keys.push(start..out.items.len());
@@ -452,16 +484,16 @@ impl Compiler<'_> {
         }
     }
 
-    fn selected(
+    pub(crate) fn selected(
         &self,
-        level: &Level,
+        relation: &Relation,
         alias: &Name,
         selected: &Selected,
         params: &mut Params,
     ) -> Result<(Expr, Type), Failure> {
         let (mut expr, mut ty) = match &selected.source {
             Source::CountAll => (tree::count_all(), Type::Int8),
-            Source::Column { name, path } => Self::reference(&level.relation, alias, name, path, params),
+            Source::Column { name, path } => Self::reference(relation, alias, name, path, params),
         };
         if let Some(cast) = &selected.cast {
             (expr, ty) = self.cast(expr, cast)?;
@@ -474,10 +506,14 @@ impl Compiler<'_> {
             };
             expr = tree::function(aggregate.as_str(), [expr]);
         }
-        if let Some(cast) = &selected.aggregate_cast {
-            (expr, ty) = self.cast(expr, cast)?;
+        self.cast_aggregate(expr, ty, selected)
+    }
+
+    fn cast_aggregate(&self, expr: Expr, ty: Type, selected: &Selected) -> Result<(Expr, Type), Failure> {
+        match &selected.aggregate_cast {
+            Some(cast) => self.cast(expr, cast),
+            None => Ok((expr, ty)),
         }
-        Ok((expr, ty))
     }
 
     fn cast(&self, expr: Expr, name: &str) -> Result<(Expr, Type), Failure> {
@@ -576,33 +612,58 @@ impl Compiler<'_> {
         }
         conditions.extend(self.conditions(&child.level, &alias, params)?);
         let select = tree::select(vec![tree::item(tree::integer(1))], from, tree::all(conditions));
-        Ok(Expr::Exists(Box::new(tree::query(select))))
+        let mut query = tree::query(select);
+        // A window may leave nothing of what there is.
+        if child.level.window.skips_first() {
+            query.limit = child.level.window.limit.map(|limit| params.number(limit));
+            query.offset = (child.level.window.offset > 0).then(|| params.number(child.level.window.offset));
+        }
+        Ok(Expr::Exists(Box::new(query)))
     }
 
-    pub(crate) fn order(&self, level: &Level, alias: &Name, params: &mut Params) -> Result<Vec<OrderBy>, Failure> {
+    pub(crate) fn order(
+        &self,
+        level: &Level,
+        alias: &Name,
+        joined: &[Name],
+        params: &mut Params,
+    ) -> Result<Vec<OrderBy>, Failure> {
         let mut out = Vec::with_capacity(level.order.len());
         for order in &level.order {
-            let term = order.term();
-            let field = order.field();
-            let expr = match order {
-                Order::Own(_) => Self::reference(&level.relation, alias, &field.name, &field.json_path, params).0,
-                Order::Related { child, .. } => {
-                    let child = &level.children[*child];
-                    let inner = params.alias(&child.level.relation);
-                    let (from, mut conditions, link) = Self::child_from(child, &inner, params);
-                    for (column, own) in link.into_iter().zip(&child.relationship.columns) {
-                        conditions.push(tree::equal(column, tree::column(alias, own)));
-                    }
-                    conditions.extend(self.conditions(&child.level, &inner, params)?);
-                    let value = Self::reference(&child.level.relation, &inner, &field.name, &field.json_path, params).0;
-                    let mut query = tree::query(tree::select(vec![tree::item(value)], from, tree::all(conditions)));
-                    query.limit = Some(tree::integer(1));
-                    Expr::Subquery(Box::new(query))
-                }
-            };
-            out.push(tree::ordered(expr, term.descending(), term.nulls_first()));
+            let (expr, _) = self.order_value(level, alias, joined, order, params)?;
+            out.push(tree::ordered(expr, order.term().descending(), order.term().nulls_first()));
         }
         Ok(out)
+    }
+
+    /// What one term orders by.
+    pub(crate) fn order_value(
+        &self,
+        level: &Level,
+        alias: &Name,
+        joined: &[Name],
+        order: &Order,
+        params: &mut Params,
+    ) -> Result<(Expr, Type), Failure> {
+        let Reference { name, json_path: path, .. } = order.field();
+        let Order::Related { child: at, .. } = order else {
+            return Ok(Self::reference(&level.relation, alias, name, path, params));
+        };
+        let child = &level.children[*at];
+        let of = &child.level.relation;
+        if let Some(place) = level.joined.iter().position(|joined| joined.path == [*at]) {
+            return Ok(Self::reference(of, &joined[place], name, path, params));
+        }
+        let inner = params.alias(of);
+        let (from, mut conditions, link) = Self::child_from(child, &inner, params);
+        for (column, own) in link.into_iter().zip(&child.relationship.columns) {
+            conditions.push(tree::equal(column, tree::column(alias, own)));
+        }
+        conditions.extend(self.conditions(&child.level, &inner, params)?);
+        let (value, ty) = Self::reference(of, &inner, name, path, params);
+        let mut query = tree::query(tree::select(vec![tree::item(value)], from, tree::all(conditions)));
+        query.limit = Some(tree::integer(1));
+        Ok((Expr::Subquery(Box::new(query)), ty))
     }
 
     pub(crate) fn filter(&self, relation: &Relation, alias: &Name, filter: &Filter, params: &mut Params) -> Expr {

@@ -22,6 +22,7 @@
 mod cache;
 pub mod compile;
 mod failure;
+mod grouped;
 mod json;
 pub mod openapi;
 pub mod plan;

@@ -171,12 +171,7 @@ impl<'c> Collector<'c> {
                     }
                 },
                 Field::Child(child) => {
-                    let keys = &self.level.children[child].keys;
-                    let mut key = Vec::with_capacity(keys.len());
-                    for (column, ty) in keys.clone().zip(&self.level.children[child].key_types) {
-                        key.push(row.value(column, ty)?);
-                    }
-                    let number = if key.iter().any(Value::is_null) { NO_KEY } else { self.keys[child].number(&key) };
+                    let number = number_of(&self.level.children[child], &mut self.keys[child], row)?;
                     let child =
                         u16::try_from(child).map_err(|_| store::Error::Internal("too many embeds".to_owned()))?;
                     rows.holes.push(Hole { at: offset(rows.bytes.len())?, child, key: number });
@@ -199,6 +194,11 @@ impl<'c> Collector<'c> {
         Ok(())
     }
 
+    /// The number of the key by which a row just taken leads to an embed that it does not show.
+    pub fn refer(&mut self, child: usize, row: &dyn Row) -> store::Result<u32> {
+        number_of(&self.level.children[child], &mut self.keys[child], row)
+    }
+
     /// The rows taken, of a level without embeds.
     pub fn alone(self) -> Rows {
         self.rows
@@ -215,6 +215,15 @@ impl<'c> Collector<'c> {
         }
         Ok(self.rows)
     }
+}
+
+/// The number of the key by which a row leads to an embed.
+fn number_of(child: &CompiledChild, keys: &mut Keys, row: &dyn Row) -> store::Result<u32> {
+    let mut key = Vec::with_capacity(child.keys.len());
+    for (column, ty) in child.keys.clone().zip(&child.key_types) {
+        key.push(row.value(column, ty)?);
+    }
+    Ok(if key.iter().any(Value::is_null) { NO_KEY } else { keys.number(&key) })
 }
 
 fn offset(at: usize) -> store::Result<u32> {
@@ -252,6 +261,15 @@ impl Rows {
     /// Are there none.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// The embed's first row for the key of this number, as a JSON object.
+    pub fn object(&self, child: usize, key: u32, level: &Compiled) -> Option<Vec<u8>> {
+        let rows = self.children.get(child)?.as_ref()?;
+        let row = rows.by_key.get(key as usize)?.first()?;
+        let mut object = Vec::new();
+        rows.write_row(*row as usize, level, &mut object);
+        Some(object)
     }
 
     /// Puts the rows into another order (by row number).

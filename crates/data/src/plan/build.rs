@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use store::catalog::{Catalog, Relation};
 
+use super::hoist::hoist;
 use super::{Child, Condition, Field, Level, Order, Selected, Source, nearest};
 use crate::relationships::{Relationship, Relationships};
 use crate::request::ApiError;
@@ -87,6 +88,7 @@ impl Builder<'_> {
         for At { path, node } in &query.windows {
             locate(&mut root, path)?.window = *node;
         }
+        hoist(&mut root)?;
         Ok(root)
     }
 
@@ -100,6 +102,7 @@ impl Builder<'_> {
             order: Vec::new(),
             window: Window::ALL,
             grouped: false,
+            joined: Vec::new(),
             legacy_names: Vec::new(),
         };
         for item in items {
@@ -151,6 +154,7 @@ impl Builder<'_> {
                 cast: item.cast.clone(),
                 aggregate: item.aggregate,
                 aggregate_cast: item.aggregate_cast.clone(),
+                of: None,
             },
         );
         Ok(())
@@ -164,15 +168,14 @@ impl Builder<'_> {
             .get(&relationship.target)
             .ok_or_else(|| ApiError::no_relation(&origin.name.schema, &embed.target, None))?;
         let level = self.level(relation, &embed.items)?;
-        if embed.spread && level.grouped && !relationship.cardinality.is_to_one() {
-            return Err(ApiError::not_implemented("aggregates inside a spread of many rows"));
-        }
         Ok(Child {
             name: embed.name().to_owned(),
             level,
             inner: embed.join == Join::Inner,
             spread: embed.spread,
             visible: !embed.items.is_empty(),
+            of: None,
+            joined: None,
             relationship,
         })
     }
@@ -245,7 +248,7 @@ fn describe(candidate: &Relationship, out: &mut String) {
 }
 
 fn plain(key: String, source: Source) -> Selected {
-    Selected { key, source, cast: None, aggregate: None, aggregate_cast: None }
+    Selected { key, source, cast: None, aggregate: None, aggregate_cast: None, of: None }
 }
 
 fn push(level: &mut Level, selected: Selected) {

@@ -2,6 +2,7 @@
 //! text or HTTP.
 
 mod build;
+mod hoist;
 mod near;
 
 use std::sync::Arc;
@@ -33,8 +34,35 @@ pub struct Level {
     pub window: Window,
     /// Aggregates are among the columns: the others are grouped by.
     pub grouped: bool,
+    /// In a grouped level: the to-one embeds that its statement joins, each after the one it hangs on.
+    pub joined: Vec<Joined>,
     /// At the root: embeds that paths addressed by their table's name although they have an alias.
     pub legacy_names: Vec<String>,
+}
+
+impl Level {
+    /// The relation of a joined embed.
+    pub fn relation_of(&self, joined: usize) -> &Arc<Relation> {
+        &self.child_at(&self.joined[joined].path).level.relation
+    }
+
+    /// The embed at the end of a path of places among children.
+    ///
+    /// # Panics
+    /// On a path that is not of this level, or empty.
+    pub fn child_at(&self, path: &[usize]) -> &Child {
+        let (last, above) = path.split_last().expect("a path has at least one place");
+        &above.iter().fold(self, |level, place| &level.children[*place].level).children[*last]
+    }
+}
+
+/// An embed that is joined into a grouped level's statement.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// Where it is below the level: see [`Level::child_at`].
+    pub path: Vec<usize>,
+    /// The joined embed that it hangs on; `None` when that is the level itself.
+    pub parent: Option<usize>,
 }
 
 /// One place of the output.
@@ -59,6 +87,8 @@ pub struct Selected {
     pub aggregate: Option<Aggregate>,
     /// The cast of the aggregate.
     pub aggregate_cast: Option<String>,
+    /// In a grouped level: which of [`Level::joined`] it is of, when not of the level's own relation.
+    pub of: Option<usize>,
 }
 
 /// Where a selected value comes from.
@@ -71,7 +101,7 @@ pub enum Source {
         /// The path.
         path: Vec<JsonStep>,
     },
-    /// The number of rows.
+    /// The number of rows; of those that are there, when they are a spread's.
     CountAll,
 }
 
@@ -90,6 +120,10 @@ pub struct Child {
     pub spread: bool,
     /// It adds a key (or columns); an empty embed only joins and filters.
     pub visible: bool,
+    /// In a grouped level: which of [`Level::joined`] has its key, when not the level's own relation.
+    pub of: Option<usize>,
+    /// In a grouped level: which of [`Level::joined`] it is itself, for groups are by what it shows.
+    pub joined: Option<usize>,
 }
 
 impl Child {

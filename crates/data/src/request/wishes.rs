@@ -65,6 +65,11 @@ impl Window {
         };
         Self { limit, ..self }
     }
+
+    /// A single row does not fall into it.
+    pub fn skips_first(self) -> bool {
+        self.offset > 0 || self.limit == Some(0)
+    }
 }
 
 /// `Prefer: return=`

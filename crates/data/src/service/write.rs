@@ -86,6 +86,9 @@ impl Data {
     fn write_plan(&self, asked: &Asked<'_>, relation: &Arc<Relation>, request: &ApiRequest) -> Result<Level, ApiError> {
         let derived = asked.derived;
         let mut plan = plan_write(request, relation, &derived.catalog, &derived.relationships, self.settings())?;
+        if plan.grouped && request.preferences.returning == Some(Return::Representation) {
+            return Err(ApiError::not_implemented("aggregates of the rows of a write"));
+        }
         if matches!(request.method, Method::Post | Method::Put) {
             // Filters of an insert's root choose nothing.
             plan.conditions.clear();

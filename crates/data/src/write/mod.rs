@@ -9,6 +9,7 @@ mod change;
 mod explain;
 mod insert;
 mod merged;
+mod order;
 mod run;
 mod template;
 
@@ -68,6 +69,8 @@ struct Returning {
     key: std::ops::Range<usize>,
     /// Where the mark is that tells a new row from a changed one.
     fresh: Option<usize>,
+    /// Which terms of the order are of an embed, and which of the level's children, never shown, brings what they order by.
+    related: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -158,17 +161,24 @@ impl Writer<'_> {
         }
         let form = self.form.unwrap_or(Form::Json);
         let mut columns = if self.form.is_some() {
-            self.compiler.columns(self.plan, alias, params, self.compiler.as_text)?
+            self.compiler.columns(self.plan, alias, &[], params, self.compiler.as_text)?
         } else {
             Columns::default()
         };
         let mut sort = Vec::new();
+        let mut related = Vec::new();
+        let mut hidden = (Vec::new(), Vec::new());
         if self.form.is_some() {
             for order in &self.plan.order {
-                let Order::Own(term) = order else {
-                    return Err(
-                        ApiError::not_implemented("ordering the rows of a write by an embedded resource").into()
-                    );
+                let term = match order {
+                    Order::Own(term) => term,
+                    Order::Related { child, term } => {
+                        related.push((sort.len(), related.len()));
+                        hidden.0.push(order::ordering(&self.plan.children[*child], term));
+                        hidden.1.push(self.key_of(*child, alias, &mut columns));
+                        sort.push((0, term.descending(), term.nulls_first()));
+                        continue;
+                    }
                 };
                 let (expr, ty) =
                     Compiler::reference(&self.plan.relation, alias, &term.field.name, &term.field.json_path, params);
@@ -208,8 +218,30 @@ impl Writer<'_> {
             columns.items.push(tree::item(tree::integer(1)));
             columns.types.push(Type::Int4);
         }
-        let level = self.compiler.representation(self.plan, &columns, sort, self.form.is_some())?;
-        Ok((columns.items, Some(Returning { level, form, key, fresh })))
+        let mut level = self.compiler.representation(self.plan, &columns, sort, self.form.is_some())?;
+        if !related.is_empty() {
+            let children = Arc::make_mut(&mut level.children);
+            for (_, child) in &mut related {
+                *child += children.len();
+            }
+            let plan = Level { children: hidden.0, ..self.plan.clone() };
+            children.extend(self.compiler.children_of(&plan, hidden.1)?);
+        }
+        Ok((columns.items, Some(Returning { level, form, key, fresh, related })))
+    }
+
+    /// Where the returned columns hold an embed's key; one that shows nothing has none there yet.
+    fn key_of(&self, child: usize, alias: &Name, columns: &mut Columns) -> std::ops::Range<usize> {
+        let child_keys = columns.child_keys[child].clone();
+        if !child_keys.is_empty() {
+            return child_keys;
+        }
+        let start = columns.items.len();
+        for name in &self.plan.children[child].relationship.columns {
+            columns.items.push(tree::item(tree::column(alias, name)));
+            columns.types.push(self.relation.column(name).map_or(Type::Unknown, |column| column.ty.clone()));
+        }
+        start..columns.items.len()
     }
 
     /// The table that changes: what a refusal speaks of. The relation itself, unless that is a view.

@@ -1,6 +1,5 @@
 //! Running a compiled write as a transaction function.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use store::catalog::Name;
@@ -8,6 +7,7 @@ use store::{Connection, Event, Param, SqlError, Tx};
 use values::{Type, Value};
 
 use super::explain::Tried;
+use super::order::Sort;
 use super::{Returning, Shape, Steps, Write, Written};
 use crate::compile::Compiled;
 use crate::failure::Failure;
@@ -314,7 +314,7 @@ struct Taken<'w> {
     returning: &'w Returning,
     collector: Collector<'w>,
     key: Vec<Option<String>>,
-    sort: Vec<Vec<Value>>,
+    sort: Sort,
 }
 
 impl<'w> Taken<'w> {
@@ -323,7 +323,7 @@ impl<'w> Taken<'w> {
             returning,
             collector: Collector::root(&returning.level, returning.form),
             key: Vec::new(),
-            sort: Vec::new(),
+            sort: Sort::default(),
         }
     }
 
@@ -338,13 +338,7 @@ impl<'w> Taken<'w> {
                 self.key.push((!row.is_null(column)).then_some(text));
             }
         }
-        if !level.sort.is_empty() {
-            let mut keys = Vec::with_capacity(level.sort.len());
-            for (column, _, _) in &level.sort {
-                keys.push(row.value(*column, &level.types[*column])?);
-            }
-            self.sort.push(keys);
-        }
+        self.sort.row(row, self.returning, &mut self.collector)?;
         if let Some(column) = self.returning.fresh {
             *fresh += u64::from(row.value(column, &Type::Bool)? == Value::Int(1));
         }
@@ -352,45 +346,10 @@ impl<'w> Taken<'w> {
     }
 
     fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
-        let level = &self.returning.level;
         let mut rows = self.collector.finish(conn)?;
-        if !level.sort.is_empty() {
-            let mut order: Vec<u32> = (0..u32::try_from(self.sort.len()).unwrap_or(u32::MAX)).collect();
-            order.sort_by(|a, b| compare_keys(&self.sort[*a as usize], &self.sort[*b as usize], level));
-            rows.reorder(&order);
-        }
+        self.sort.apply(self.returning, &mut rows);
         written.rows = Some(rows);
         written.key = self.key;
         Ok(())
     }
-}
-
-fn compare_keys(a: &[Value], b: &[Value], level: &Compiled) -> Ordering {
-    for ((x, y), (column, descending, nulls_first)) in a.iter().zip(b).zip(&level.sort) {
-        let found = match (x.is_null(), y.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => {
-                if *nulls_first {
-                    Ordering::Less
-                } else {
-                    Ordering::Greater
-                }
-            }
-            (false, true) => {
-                if *nulls_first {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                }
-            }
-            (false, false) => {
-                let found = values::compare(&level.types[*column], x.as_ref(), y.as_ref());
-                if *descending { found.reverse() } else { found }
-            }
-        };
-        if found != Ordering::Equal {
-            return found;
-        }
-    }
-    Ordering::Equal
 }
