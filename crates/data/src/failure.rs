@@ -37,7 +37,8 @@ impl Failure {
                 ApiError::database(&error.code, anonymous, error.message, error.detail, error.hint)
             }
             Self::Store(Error::Unavailable { reason, .. }) => ApiError::no_connection(reason),
-            Self::Store(Error::Overloaded { .. } | Error::Timeout) => ApiError::pool_timeout(),
+            Self::Store(Error::Overloaded { .. }) => ApiError::queue_full(),
+            Self::Store(Error::Timeout) => ApiError::pool_timeout(),
             Self::Store(Error::Internal(_)) => ApiError::internal(),
         }
     }

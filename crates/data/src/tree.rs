@@ -37,11 +37,22 @@ pub(crate) fn integer(value: i64) -> Expr {
 
 /// All conditions joined by `and`; none is true.
 pub(crate) fn all(conditions: Vec<Expr>) -> Option<Expr> {
-    conditions.into_iter().reduce(|left, right| binary(BinaryOp::And, left, right))
+    joined(&BinaryOp::And, conditions)
 }
 
+/// All conditions joined by `or`.
 pub(crate) fn any(conditions: Vec<Expr>) -> Option<Expr> {
-    conditions.into_iter().reduce(|left, right| binary(BinaryOp::Or, left, right))
+    joined(&BinaryOp::Or, conditions)
+}
+
+/// Joins conditions in their order. Many become a tree of bounded height: whoever walks it afterwards does so on the stack.
+fn joined(op: &BinaryOp, mut conditions: Vec<Expr>) -> Option<Expr> {
+    const CHAIN_MAX: usize = 32;
+    while conditions.len() > CHAIN_MAX {
+        let mut rest = conditions.into_iter();
+        conditions = std::iter::from_fn(|| joined(op, rest.by_ref().take(CHAIN_MAX).collect())).collect();
+    }
+    conditions.into_iter().reduce(|left, right| binary(op.clone(), left, right))
 }
 
 pub(crate) fn call(name: &str, args: impl IntoIterator<Item = Expr>) -> FunctionCall {

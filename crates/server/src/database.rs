@@ -50,7 +50,7 @@ impl Database {
                 connect_timeout: millis(settings.postgres_connect_timeout_ms),
                 ..postgres::Options::default()
             };
-            let engine = PostgresEngine::connect(url.expose(), options, participants).await?;
+            let engine = PostgresEngine::connect(url.expose(), options, participants).await.map_err(not_connected)?;
             return Ok(Self::Postgres(engine, url.clone()));
         }
         make_data_dir(&app.data_dir())?;
@@ -71,7 +71,8 @@ impl Database {
         let place = Place::File(app.data_dir().join(FILE));
         // Opening starts threads and waits for them: not on a thread that others wait for.
         let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(place, options, participants)).await;
-        Ok(Self::Sqlite(opened.map_err(|error| Failure::Other(error.to_string()))??))
+        let opened = opened.map_err(|error| Failure::Other(error.to_string()))?;
+        Ok(Self::Sqlite(opened.map_err(|error| not_opened(&app.data_dir(), error))?))
     }
 
     /// Makes the database ready for the house, before any migration: roles, helpers, the house's own tables.
@@ -177,6 +178,24 @@ fn fill_sources(catalog: &mut Catalog) {
                 view.sources = sources;
             }
         }
+    }
+}
+
+/// A refusal to open, with the folder it is about: what the engine says names no path, because callers may see it.
+fn not_opened(folder: &std::path::Path, error: store::Error) -> Failure {
+    match error {
+        store::Error::Unavailable { reason, .. } => Failure::Database(format!("{}: {reason}", folder.display())),
+        other => other.into(),
+    }
+}
+
+/// The same for a server. Its URL is a secret and is not shown.
+fn not_connected(error: store::Error) -> Failure {
+    match error {
+        store::Error::Unavailable { reason, .. } => Failure::Database(format!(
+            "cannot connect to PostgreSQL (store.url): {reason}. Is the server running, and is the URL right? `mainstay config show` tells where it comes from."
+        )),
+        other => other.into(),
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +18,7 @@ use http::{Method, Request};
 use kernel::{Random as _, SeededRandom};
 use store::sqlite::{Options, Place, SqliteEngine};
 use store::{Lane, Scope};
+use testkit::cluster::Cluster;
 use testkit::folder::Folder;
 use tokio::runtime::Runtime;
 use web::client::Client;
@@ -338,105 +338,9 @@ fn postgres_keeps_what_we_acknowledged_when_it_crashes_itself() {
     let served = home.start();
     for number in 0..2 {
         round(&home, &served, &ledger, &format!("p{number}"), &random, || {
-            cluster.control(&["-m", "immediate", "-w", "stop"]);
+            cluster.crash();
         });
         cluster.up();
         check(&home, &served, &ledger);
     }
-}
-
-/// A PostgreSQL of one's own that flushes what it commits.
-struct Cluster {
-    folder: Folder,
-    programs: PathBuf,
-    port: u16,
-    /// Who it runs as, when we are root.
-    user: Option<(u32, u32)>,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-        let folder = Folder::new();
-        let root = std::fs::metadata(folder.path()).unwrap().uid() == 0;
-        let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
-        let user = root.then(|| {
-            let line =
-                accounts.lines().find(|line| line.starts_with("postgres:")).expect("a user to run PostgreSQL as");
-            let mut fields = line.split(':').skip(2).map(|field| field.parse().unwrap());
-            (fields.next().unwrap(), fields.next().unwrap())
-        });
-        if let Some((user, group)) = user {
-            chown(folder.path(), Some(user), Some(group)).unwrap();
-        }
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let cluster = Self { folder, programs: programs(), port, user };
-        let data = cluster.data();
-        cluster.program("initdb", &["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "-D", &data]);
-        let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = on\nsynchronous_commit = on\n"
-        );
-        std::fs::write(cluster.folder.join("data/postgresql.auto.conf"), settings).unwrap();
-        cluster.up();
-        cluster
-    }
-
-    fn data(&self) -> String {
-        self.folder.join("data").to_str().unwrap().to_owned()
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
-    }
-
-    fn up(&self) {
-        let log = self.folder.join("server.log");
-        self.control(&["-l", log.to_str().unwrap(), "-w", "-t", "60", "start"]);
-    }
-
-    fn control(&self, words: &[&str]) {
-        let data = self.data();
-        let mut arguments = vec!["-D", data.as_str(), "-s"];
-        arguments.extend(words);
-        self.program("pg_ctl", &arguments);
-    }
-
-    fn program(&self, name: &str, arguments: &[&str]) {
-        let mut command = Command::new(self.programs.join(name));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        if let Some((user, group)) = self.user {
-            command.uid(user).gid(group);
-        }
-        let status = command.status().unwrap();
-        assert!(status.success(), "{name} {arguments:?}");
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        if self.folder.join("data/postmaster.pid").exists() && !std::thread::panicking() {
-            self.control(&["-m", "immediate", "-w", "stop"]);
-        } else if self.folder.join("data/postmaster.pid").exists() {
-            let _ = Command::new(self.programs.join("pg_ctl"))
-                .args(["-D", &self.data(), "-m", "immediate", "stop"])
-                .status();
-        }
-    }
-}
-
-/// The folder with `initdb` and `pg_ctl`: on the PATH, or Debian's newest.
-fn programs() -> PathBuf {
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
-        .unwrap_or_default();
-    debian.sort_by_key(|folder| {
-        folder.parent().and_then(|parent| parent.file_name()?.to_str()?.parse::<u32>().ok()).map(std::cmp::Reverse)
-    });
-    folders.extend(debian);
-    folders
-        .into_iter()
-        .find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
-        .expect("tests need PostgreSQL's server programs: run `apt-get install postgresql`")
 }

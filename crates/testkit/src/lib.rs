@@ -1,12 +1,13 @@
 //! testkit: what the rooms share when they test; nothing of it ships.
 //!
 //! # What
-//! A real PostgreSQL for tests ([`postgres`]), folders that vanish ([`folder`]), signals instead of sleeps ([`signal`]), tables of
+//! A real PostgreSQL for tests ([`postgres`]), one to be stopped and started ([`cluster`]), folders that vanish ([`folder`]), signals instead of sleeps ([`signal`]), tables of
 //! requests and answers (`cases`, with the feature of that name), the whole house on an app folder (`house`, likewise), JSON that keeps
 //! every digit ([`json`]), and [`both!`], which makes a test once for each engine.
 
 #[cfg(feature = "cases")]
 pub mod cases;
+pub mod cluster;
 pub mod folder;
 #[cfg(feature = "house")]
 pub mod house;

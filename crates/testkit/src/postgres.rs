@@ -18,7 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Where to look for a server of one's own.
 const URL_VARIABLE: &str = "MAINSTAY_TEST_POSTGRES";
 /// What to do when there is no server.
-const INSTALL: &str = "tests need PostgreSQL's server programs: run `apt-get install postgresql` (or put `initdb` and `pg_ctl` \
+pub(crate) const INSTALL: &str = "tests need PostgreSQL's server programs: run `apt-get install postgresql` (or put `initdb` and `pg_ctl` \
                        on the PATH), or name a server's superuser in MAINSTAY_TEST_POSTGRES=postgres://user:password@host/postgres";
 /// Grows when clusters are to be started differently: those that run are left to who uses them.
 const GENERATION: u32 = 2;
@@ -173,6 +173,23 @@ pub fn run(url: &str, sql: &str) {
     }
 }
 
+/// Runs SQL at a URL, then `meanwhile` while the session stays open with its transaction and its locks.
+///
+/// # Panics
+/// When a statement fails.
+pub fn hold(url: &str, sql: &str, meanwhile: impl FnOnce()) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime of one thread");
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.expect("statements that the server accepts");
+        client
+    });
+    meanwhile();
+    drop(client);
+}
+
 fn try_run(url: &str, sql: &str) -> Result<(), String> {
     messages(url, sql).map(drop)
 }
@@ -229,11 +246,7 @@ impl Home {
         }
         let found = fs::symlink_metadata(&folder).expect("the folder was just made or found");
         assert!(found.is_dir() && found.uid() == user_id(), "{} belongs to someone else: remove it", folder.display());
-        let server_user = (user_id() == 0).then(|| {
-            account("postgres")
-                .or_else(|| account("nobody"))
-                .expect("a user `postgres` or `nobody` to run the server as")
-        });
+        let server_user = server_user();
         // The server's user must be able to pass; what is secret inside has a mode of its own.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
         Self { folder, programs, server_user }
@@ -399,7 +412,7 @@ impl Home {
 }
 
 /// The folder with `initdb` and `pg_ctl`: on the PATH, or Debian's newest.
-fn find_programs() -> Option<PathBuf> {
+pub(crate) fn find_programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
@@ -424,6 +437,16 @@ fn command_user_id() -> u32 {
     String::from_utf8_lossy(&done.stdout).trim().parse().expect("`id -u` prints a number")
 }
 
+/// An account (user and group) that is not root, when we are root: PostgreSQL refuses to run as root, and permissions do not bind it.
+///
+/// # Panics
+/// When there is none.
+pub fn server_user() -> Option<(u32, u32)> {
+    (user_id() == 0).then(|| {
+        account("postgres").or_else(|| account("nobody")).expect("a user `postgres` or `nobody` to run the server as")
+    })
+}
+
 /// User and group id of an account.
 fn account(name: &str) -> Option<(u32, u32)> {
     let accounts = fs::read_to_string("/etc/passwd").ok()?;
@@ -432,7 +455,7 @@ fn account(name: &str) -> Option<(u32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|socket| socket.local_addr())
         .map(|at| at.port())

@@ -27,6 +27,11 @@ impl ApiError {
         Self::new("PGRST003", 504, "Timed out acquiring connection from connection pool.")
     }
 
+    /// PGRST003 as 503: so many wait for a connection already that this request was not let in. Nothing was tried, so it may come again.
+    pub fn queue_full() -> Self {
+        Self::new("PGRST003", 503, "Too many requests are waiting for the database.")
+    }
+
     // --------------------------------------------------------------------------------------------- 1xx: request
 
     /// PGRST100: the query string cannot be parsed.
@@ -281,6 +286,7 @@ mod tests {
             (ApiError::driver("x"), "PGRST001", 503),
             (ApiError::no_catalog(), "PGRST002", 503),
             (ApiError::pool_timeout(), "PGRST003", 504),
+            (ApiError::queue_full(), "PGRST003", 503),
             (ApiError::query("x", "y"), "PGRST100", 400),
             (ApiError::rpc_method("PUT"), "PGRST101", 405),
             (ApiError::body("x"), "PGRST102", 400),

@@ -227,6 +227,9 @@ impl<'a> Cursor<'a> {
                 Some(index) => JsonKey::Index(index),
                 None => JsonKey::Key(self.json_key()?.into_owned()),
             };
+            if path.len() == self.limits.path_steps_max {
+                return self.over("steps in a JSON path", "path_steps_max", self.limits.path_steps_max);
+            }
             path.push(JsonStep { arrow, key });
         }
     }

@@ -17,6 +17,8 @@ pub struct Limits {
     pub logic_depth_max: usize,
     /// Elements of one `in` list or quantified array.
     pub list_elements_max: usize,
+    /// Steps of one JSON path.
+    pub path_steps_max: usize,
     /// Terms of all `order` parameters together.
     pub order_terms_max: usize,
     /// Names in `columns` or `on_conflict`, and columns of a payload.
@@ -39,6 +41,7 @@ impl Default for Limits {
             filters_max: 500,
             logic_depth_max: 16,
             list_elements_max: 10_000,
+            path_steps_max: 64,
             order_terms_max: 100,
             columns_max: 1_600,
             rows_max: 100_000,

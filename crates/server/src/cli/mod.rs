@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{App, Source, load};
 use crate::failure::{EXIT_FAILURE, EXIT_OK, Failure};
@@ -109,11 +110,25 @@ pub fn main() -> ExitCode {
 fn block_on<F: Future<Output = Ended>>(work: F) -> Ended {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => runtime.block_on(async {
+            outlive_file_limits();
+            work.await
+        }),
         Err(error) => {
             output::error(&error.to_string());
             Ok(EXIT_FAILURE)
         }
+    }
+}
+
+/// From now on a limit on the size of files (`ulimit -f`, a service's `LimitFSIZE`) is to us what a full disk is: a write that fails. The
+/// system would end the process otherwise. To be called inside a runtime.
+fn outlive_file_limits() {
+    /// SIGXFSZ, on every system we know of but MIPS, where the number is that of a signal which does nothing to us.
+    const FILE_LIMIT: i32 = 25;
+    // Being heard is all that is wanted; nobody listens.
+    if let Err(error) = signal(SignalKind::from_raw(FILE_LIMIT)) {
+        tracing::debug!(%error, "the signal for files that are too large cannot be heard");
     }
 }
 

@@ -22,6 +22,10 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 What is printed goes to standard output, the log to standard error. SIGTERM and SIGINT end it well: what was begun is finished.";
 
+/// Stack of a thread that answers requests. Everything that nests is bounded; this is room for what the bounds allow, and costs nothing
+/// until it is used.
+const STACK_BYTES: usize = 8 << 20;
+
 #[derive(Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -51,11 +55,16 @@ impl Serve {
             telemetry::log::init(json, &app.settings.log.level).map_err(|error| Failure::Usage(error.to_string()))?;
         let half = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
         let threads = app.settings.server.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(half);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()?;
         runtime.block_on(self.serve(&app))
     }
 
     async fn serve(&self, app: &App) -> Ended {
+        super::outlive_file_limits();
         // Heard from the beginning, so that a start can be ended well, too.
         let mut term = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -145,9 +145,9 @@ pub const KEYS: &[Key] = &[
         &mut s.store.long_readers
     })
     .between(1, 256),
-    Key::new("store.read_queue_max", "Reads that may wait; more are 504.", |s| &mut s.store.read_queue_max)
+    Key::new("store.read_queue_max", "Reads that may wait (on PostgreSQL writes, too); more are 503.", |s| &mut s.store.read_queue_max)
         .between(1, 1_000_000),
-    Key::new("store.write_queue_max", "SQLite: writes that may wait; more are 504.", |s| &mut s.store.write_queue_max)
+    Key::new("store.write_queue_max", "SQLite: writes that may wait; more are 503.", |s| &mut s.store.write_queue_max)
         .between(1, 1_000_000),
     Key::new("store.reader_cache_kib", "SQLite: page cache of each reader, in KiB.", |s| &mut s.store.reader_cache_kib)
         .between(64, 1 << 22),

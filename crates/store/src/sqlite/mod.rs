@@ -189,6 +189,8 @@ pub struct SqliteEngine {
     _lock: File,
 }
 
+/// Stack of the engine's threads: SQLite walks expressions on it, up to its own bound of depth, and so do our functions.
+const STACK_BYTES: usize = 8 << 20;
 /// How soon to come back when a queue is full.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -271,7 +273,7 @@ impl SqliteEngine {
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = std::thread::Builder::new().name(name).spawn(body);
+        let thread = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body);
         self.threads.push(thread.map_err(|error| Error::Internal(format!("no thread for the database: {error}")))?);
         Ok(())
     }

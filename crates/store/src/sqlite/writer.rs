@@ -485,6 +485,11 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<()> {
+        // A connection that was opened while the file could not be written stays one that reads, and says so only at the first
+        // change: it begins without complaint. Whether the file can be written now, a new connection finds out.
+        if self.db.is_readonly(rusqlite::MAIN_DB).unwrap_or(false) {
+            self.db = setup::open(&self.shared, Side::Writer)?;
+        }
         let Err(error) = self.run("begin immediate") else { return Ok(()) };
         if wants_reopening(&error) {
             self.db = setup::open(&self.shared, Side::Writer)?;

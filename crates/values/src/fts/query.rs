@@ -5,9 +5,10 @@ use super::{Config, put_quoted, token};
 use crate::{Result, ValueError};
 use std::fmt::{self, Write};
 
-/// The deepest nesting of parentheses and negations, and the most operands.
+/// The deepest nesting of parentheses and negations.
 const DEPTH_MAX: usize = 200;
-const OPERANDS_MAX: usize = 2000;
+/// The most words in all. Chains of them are trees that lean to the left, and are walked on the stack.
+const WORDS_MAX: usize = 500;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
@@ -37,15 +38,36 @@ fn both(a: Option<Node>, b: Node, join: impl FnOnce(Box<Node>, Box<Node>) -> Nod
     }
 }
 
-/// One operand's tokens as nodes joined by `join` (which gets the distance), stop words left in.
-fn operand(config: Config, text: &str, prefix: bool, weights: u8, join: impl Fn(Box<Node>, Box<Node>) -> Node) -> Node {
-    let mut all: Option<Node> = None;
-    for t in token::tokens(text) {
-        let node = config.lexeme(&t).map_or(Node::Stop, |text| Node::Lexeme { text, prefix, weights });
-        all = Some(both(all, node, &join));
+/// The words that a query has so far.
+#[derive(Default)]
+struct Words(usize);
+
+impl Words {
+    fn one_more(&mut self) -> Result<()> {
+        self.0 += 1;
+        if self.0 > WORDS_MAX { Err(ValueError::limit("tsquery is too large")) } else { Ok(()) }
     }
-    all.unwrap_or(Node::Stop)
+
+    /// One operand's tokens as nodes joined by `join` (which gets the distance), stop words left in.
+    fn operand(
+        &mut self,
+        config: Config,
+        text: &str,
+        (prefix, weights): (bool, u8),
+        join: impl Fn(Box<Node>, Box<Node>) -> Node,
+    ) -> Result<Node> {
+        let mut all: Option<Node> = None;
+        for t in token::tokens(text) {
+            self.one_more()?;
+            let node = config.lexeme(&t).map_or(Node::Stop, |text| Node::Lexeme { text, prefix, weights });
+            all = Some(both(all, node, &join));
+        }
+        Ok(all.unwrap_or(Node::Stop))
+    }
 }
+
+/// Neither the beginning of words, nor in parts of the document with some weight.
+const PLAIN: (bool, u8) = (false, 0);
 
 fn phrase(a: Box<Node>, b: Box<Node>) -> Node {
     Node::Phrase(a, b, 1)
@@ -96,26 +118,17 @@ pub fn to_query(config: Config, text: &str) -> Result<Query> {
 
 /// `plainto_tsquery(config, text)`: all words.
 pub fn plain_query(config: Config, text: &str) -> Result<Query> {
-    bounded(text)?;
-    Ok(Query { root: clean(operand(config, text, false, 0, and)).0 })
+    Ok(Query { root: clean(Words::default().operand(config, text, PLAIN, and)?).0 })
 }
 
 /// `phraseto_tsquery(config, text)`: all words in their order.
 pub fn phrase_query(config: Config, text: &str) -> Result<Query> {
-    bounded(text)?;
-    Ok(Query { root: clean(operand(config, text, false, 0, phrase)).0 })
-}
-
-fn bounded(text: &str) -> Result<()> {
-    if text.len() > OPERANDS_MAX * 8 {
-        return Err(ValueError::limit("tsquery is too large"));
-    }
-    Ok(())
+    Ok(Query { root: clean(Words::default().operand(config, text, PLAIN, phrase)?).0 })
 }
 
 /// `websearch_to_tsquery(config, text)`: words, `"phrases"`, `or`, `-without`. Never a syntax error.
 pub fn web_query(config: Config, text: &str) -> Result<Query> {
-    bounded(text)?;
+    let mut words = Words::default();
     let mut alternatives: Option<Node> = None;
     let mut current: Option<Node> = None;
     let mut rest = text;
@@ -128,7 +141,7 @@ pub fn web_query(config: Config, text: &str) -> Result<Query> {
         let begin = if negated { rest.trim_start_matches('-') } else { rest };
         let (node, tail) = if let Some(quoted) = begin.strip_prefix('"') {
             let (inner, tail) = quoted.split_once('"').unwrap_or((quoted, ""));
-            (operand(config, inner, false, 0, phrase), tail)
+            (words.operand(config, inner, PLAIN, phrase)?, tail)
         } else {
             let end = begin.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(begin.len());
             let (word, tail) = begin.split_at(end);
@@ -142,7 +155,7 @@ pub fn web_query(config: Config, text: &str) -> Result<Query> {
                 rest = tail;
                 continue;
             }
-            (operand(config, word, false, 0, phrase), tail)
+            (words.operand(config, word, PLAIN, phrase)?, tail)
         };
         rest = tail;
         let node = if negated { Node::Not(Box::new(node)) } else { node };
@@ -160,12 +173,12 @@ struct Parser<'a> {
     rest: &'a str,
     config: Option<Config>,
     depth: usize,
-    operands: usize,
+    words: Words,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, config: Option<Config>) -> Self {
-        Self { text, rest: text, config, depth: 0, operands: 0 }
+        Self { text, rest: text, config, depth: 0, words: Words::default() }
     }
 
     fn bad(&self, what: &str) -> ValueError {
@@ -290,14 +303,11 @@ impl<'a> Parser<'a> {
             }
             self.rest = &after[len..];
         }
-        self.operands += 1;
-        if self.operands > OPERANDS_MAX {
-            return Err(ValueError::limit("tsquery is too large"));
+        self.words.one_more()?;
+        match self.config {
+            None => Ok(Node::Lexeme { text, prefix, weights }),
+            Some(config) => self.words.operand(config, &text, (prefix, weights), phrase),
         }
-        Ok(match self.config {
-            None => Node::Lexeme { text, prefix, weights },
-            Some(config) => operand(config, &text, prefix, weights, phrase),
-        })
     }
 }
 
@@ -497,6 +507,10 @@ mod tests {
             assert_eq!(to_query(Config::English, text).unwrap_err().sqlstate, "42601", "{text}");
         }
         assert_eq!(to_query(Config::Simple, &"!".repeat(10_000)).unwrap_err().sqlstate, "54000");
+        for make in [to_query, plain_query, phrase_query, web_query] as [Make; 4] {
+            assert_eq!(make(Config::Simple, &"a-b&".repeat(5_000)).unwrap_err().sqlstate, "54000");
+        }
+        assert_eq!(plain_query(Config::Simple, &"a ".repeat(500)).unwrap().to_string().len(), 500 * 6 - 3);
         assert_eq!(Query::parse("a & (b | c)").unwrap().to_string(), "'a' & ( 'b' | 'c' )");
     }
 }

@@ -281,7 +281,8 @@ fn array_literals_follow_postgresql() {
 
 #[test]
 fn trees_and_lists_are_bounded() {
-    let limits = Limits { logic_depth_max: 2, filters_max: 3, list_elements_max: 2, ..Limits::default() };
+    let limits =
+        Limits { logic_depth_max: 2, filters_max: 3, list_elements_max: 2, path_steps_max: 2, ..Limits::default() };
     let cases = [
         ("(and(a.eq.1))", "fine"),
         ("(and(or(a.eq.1)))", "more than 2 levels of and/or (limit logic_depth_max)"),
@@ -289,6 +290,8 @@ fn trees_and_lists_are_bounded() {
         ("(a.eq.1,and(b.eq.1,c.eq.1,d.eq.1))", "more than 3 filters (limit filters_max)"),
         ("(a.in.(1,2))", "fine"),
         ("(a.in.(1,2,3))", "more than 2 elements in a list (limit list_elements_max)"),
+        ("(a->b->>c.eq.1)", "fine"),
+        ("(a->b->c->>d.eq.1)", "more than 2 steps in a JSON path (limit path_steps_max)"),
         ("(a.eq(any).{1,2,3})", "more than 2 elements in an array (limit list_elements_max)"),
     ];
     for (value, expected) in cases {
