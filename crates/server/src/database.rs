@@ -1,5 +1,6 @@
 //! The app's database: the engine the settings ask for, its migrations, its catalog.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use kernel::{Secret, SystemClock};
 use store::catalog::{Catalog, views};
 use store::migrate::{Folder, MigrationError, Migrator, Outcome, Progress, Status, sqlite};
 use store::postgres::{self, PostgresEngine};
-use store::sqlite::{Place, SqliteEngine};
+use store::sqlite::{Place, SqliteEngine, is_held};
 use store::{Lane, Participants, Scope, Store};
 use tokio_postgres::NoTls;
 
@@ -54,25 +55,29 @@ impl Database {
             return Ok(Self::Postgres(engine, url.clone()));
         }
         make_data_dir(&app.data_dir())?;
-        let defaults = store::sqlite::Options::default();
-        let options = store::sqlite::Options {
-            synchronous: match settings.synchronous {
-                Synchronous::Full => store::sqlite::Synchronous::Full,
-                Synchronous::Normal => store::sqlite::Synchronous::Normal,
-            },
-            readers: settings.readers.map_or(defaults.readers, size),
-            long_readers: size(settings.long_readers),
-            short_queue_max: size(settings.read_queue_max),
-            write_queue_max: size(settings.write_queue_max),
-            reader_cache_kib: u32::try_from(settings.reader_cache_kib).unwrap_or(u32::MAX),
-            writer_cache_kib: u32::try_from(settings.writer_cache_kib).unwrap_or(u32::MAX),
-            ..defaults
-        };
-        let place = Place::File(app.data_dir().join(FILE));
-        // Opening starts threads and waits for them: not on a thread that others wait for.
-        let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(place, options, participants)).await;
-        let opened = opened.map_err(|error| Failure::Other(error.to_string()))?;
+        let (place, options) = (Place::File(file(app)), sqlite_options(app));
+        let opened = on_a_thread(move || SqliteEngine::open(place, options, participants)).await?;
         Ok(Self::Sqlite(opened.map_err(|error| not_opened(&app.data_dir(), error))?))
+    }
+
+    /// Opens the database of an app to look at it. A SQLite file that a server has open is read beside it, and cannot be changed.
+    pub async fn look(app: &App) -> Result<Self, Failure> {
+        if app.settings.store.url.is_some() || !is_held(&file(app)) {
+            return Self::open(app, Participants::from([])).await;
+        }
+        let (path, options) = (file(app), sqlite_options(app));
+        let opened = on_a_thread(move || SqliteEngine::look(path, options)).await?;
+        Ok(Self::Sqlite(opened.map_err(|error| not_opened(&app.data_dir(), error))?))
+    }
+
+    /// The same to try things that are rolled back: a file that a server has open is copied first, so that the server is not held up.
+    /// Says whether it is a copy.
+    pub async fn to_try(app: &App) -> Result<(Self, bool), Failure> {
+        let copies = app.settings.store.url.is_none() && is_held(&file(app));
+        match Self::look(app).await? {
+            Self::Sqlite(engine) if copies => Ok((Self::Sqlite(engine.copied().await?), true)),
+            other => Ok((other, false)),
+        }
     }
 
     /// Makes the database ready for the house, before any migration: roles, helpers, the house's own tables.
@@ -178,6 +183,33 @@ fn fill_sources(catalog: &mut Catalog) {
                 view.sources = sources;
             }
         }
+    }
+}
+
+fn file(app: &App) -> PathBuf {
+    app.data_dir().join(FILE)
+}
+
+/// Opening starts threads and waits for them: not on a thread that others wait for.
+async fn on_a_thread<T: Send + 'static>(open: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(open).await.map_err(|error| Failure::Other(error.to_string()))
+}
+
+fn sqlite_options(app: &App) -> store::sqlite::Options {
+    let settings = &app.settings.store;
+    let defaults = store::sqlite::Options::default();
+    store::sqlite::Options {
+        synchronous: match settings.synchronous {
+            Synchronous::Full => store::sqlite::Synchronous::Full,
+            Synchronous::Normal => store::sqlite::Synchronous::Normal,
+        },
+        readers: settings.readers.map_or(defaults.readers, size),
+        long_readers: size(settings.long_readers),
+        short_queue_max: size(settings.read_queue_max),
+        write_queue_max: size(settings.write_queue_max),
+        reader_cache_kib: u32::try_from(settings.reader_cache_kib).unwrap_or(u32::MAX),
+        writer_cache_kib: u32::try_from(settings.writer_cache_kib).unwrap_or(u32::MAX),
+        ..defaults
     }
 }
 

@@ -219,6 +219,42 @@ testkit::both! {
 }
 
 #[test]
+fn a_server_that_runs_is_looked_at_beside_it_and_not_disturbed() {
+    let (_folder, app) = app();
+    let rows: Vec<String> = (1..=3_000).map(|id| format!("({id}, 'label {id}')")).collect();
+    let schema = format!(
+        "create table book (id integer primary key, label text); insert into book (id, label) values {};
+         grant select on book to anon;",
+        rows.join(", ")
+    );
+    fs::write(Path::new(&app).join("migrations/0002_books.sql"), schema).unwrap();
+    let served = Served::start(&app);
+    fs::write(Path::new(&app).join("migrations/0003_more.sql"), "create table more (id integer primary key);").unwrap();
+    for (arguments, code, holds) in [
+        (&["db", "status", &app][..], 3, "1 to apply"),
+        (&["db", "status", &app, "--json"], 3, "\"state\":\"pending\""),
+        (&["db", "lint", &app], 0, "Nothing found"),
+        (&["db", "migrate", &app, "--dry-run"], 0, "1 statements would run"),
+        (&["db", "explain", &app, "/book?label=eq.label 7"], 0, "SCAN"),
+        (&["db", "explain", &app, "/book?id=eq.7", "--json"], 0, "\"levels\""),
+        (&["db", "advise", &app, "/book?label=eq.label 7"], 3, "Tried on a copy"),
+        (&["db", "advise", &app, "/book?label=eq.label 7"], 3, "create index book_label_idx on book (label);"),
+        (&["db", "advise", &app, "/book?id=eq.7", "--json"], 0, "\"advice\":[]"),
+    ] {
+        let (found, out, error) = run(arguments);
+        assert_eq!(found, code, "{arguments:?} {out}{error}");
+        assert!(out.contains(holds), "{arguments:?} {out}");
+    }
+    // What would change the file is the server's alone.
+    let (code, _, error) = run(&["db", "migrate", &app]);
+    assert_eq!(code, 1);
+    assert!(error.contains("another process is serving this data directory"), "{error}");
+    assert_eq!(served.get("/rest/v1/book?select=label&id=eq.7"), (200, r#"[{"label":"label 7"}]"#.to_owned()));
+    assert_eq!(served.signal("TERM"), 0);
+    assert_eq!(run(&["db", "migrate", &app]).0, 0);
+}
+
+#[test]
 fn findings_of_the_linter_end_with_3_and_can_be_silenced() {
     let (_folder, app) = app();
     assert_eq!(run(&["db", "migrate", &app]).0, 0);

@@ -53,7 +53,8 @@ pub(super) enum Db {
     Explain(study::Explain),
     /// Find the full scans of a request, and try the indexes that would spare them
     #[command(
-        after_help = "Examples:\n  mainstay db advise examples/chinook '/track?composer=eq.AC/DC'\n  mainstay db advise shop '/invoice?order=date.desc' --role service_role --json\n\nIndexes are tried inside a transaction that is rolled back: nothing stays changed. Ends with 3 when one would help."
+        after_help = "Examples:\n  mainstay db advise examples/chinook '/track?composer=eq.AC/DC'\n  mainstay db advise shop '/invoice?order=date.desc' --role service_role --json\n\nIndexes are tried inside a transaction that is rolled back: nothing stays changed. While a server has a SQLite file open, they are tried on a temporary copy of it. \
+                      Ends with 3 when one would help."
     )]
     Advise(study::Advise),
 }
@@ -79,16 +80,23 @@ impl Db {
     }
 }
 
-/// Opens the database for a command.
-pub(super) async fn open(app: &App) -> Result<Database, Failure> {
+/// Opens the database for a command that changes it.
+async fn open(app: &App) -> Result<Database, Failure> {
     let database = Database::open(app, Participants::from([])).await?;
+    database.prepare().await?;
+    Ok(database)
+}
+
+/// Opens the database for a command that looks at it, whether a server has it open or not.
+pub(super) async fn look(app: &App) -> Result<Database, Failure> {
+    let database = Database::look(app).await?;
     database.prepare().await?;
     Ok(database)
 }
 
 async fn status(app: &App, json: bool) -> Ended {
     let folder = Arc::new(discover(&app.folder)?);
-    let status = open(app).await?.status(&folder).await?;
+    let status = look(app).await?.status(&folder).await?;
     if json {
         let text = serde_json::to_string(&status).map_err(|error| Failure::Other(error.to_string()))?;
         output::line(&text);
@@ -126,7 +134,7 @@ fn print(status: &Status) {
 
 async fn lint(app: &App, all: bool, json: bool) -> Ended {
     let folder = Arc::new(discover(&app.folder)?);
-    let database = open(app).await?;
+    let database = look(app).await?;
     let status = database.status(&folder).await?;
     let pending = |version: i64| {
         status
@@ -157,8 +165,8 @@ async fn lint(app: &App, all: bool, json: bool) -> Ended {
 
 async fn migrate(app: &App, dry_run: bool) -> Ended {
     let folder = Arc::new(discover(&app.folder)?);
-    let database = open(app).await?;
     if dry_run {
+        let database = look(app).await?;
         let status = database.status(&folder).await?;
         if let Some(conflict) = status.conflict() {
             return Err(Failure::Migrations(conflict));
@@ -170,6 +178,7 @@ async fn migrate(app: &App, dry_run: bool) -> Ended {
         }
         return Ok(EXIT_OK);
     }
+    let database = open(app).await?;
     let watch = if output::is_terminal() { output::progress() } else { unwatched() };
     let outcome = database.migrate(&folder, watch).await?;
     for notice in &outcome.notices {

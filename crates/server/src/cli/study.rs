@@ -10,6 +10,7 @@ use store::Store;
 
 use super::{AppArgs, Ended, block_on, db, output};
 use crate::config::App;
+use crate::database::Database;
 use crate::failure::{EXIT_MIGRATIONS, EXIT_OK, Failure};
 use crate::house::{data_config, engine_name};
 use crate::study::{Advice, Examined, Study, advise};
@@ -51,8 +52,7 @@ impl Asked {
         AppArgs { app: self.app.clone(), data_dir: self.data_dir.clone() }.load(None)
     }
 
-    async fn prepare(&self, app: &App) -> Result<(Store, Study), Failure> {
-        let database = db::open(app).await?;
+    async fn prepare(&self, app: &App, database: Database) -> Result<(Store, Study), Failure> {
         let catalog = Arc::new(database.catalog().await?);
         let store = database.into_store(catalog);
         let mut study =
@@ -71,7 +71,7 @@ impl Explain {
     pub(super) fn run(self) -> Ended {
         let app = self.asked.load()?;
         block_on(async {
-            let (store, study) = self.asked.prepare(&app).await?;
+            let (store, study) = self.asked.prepare(&app, db::look(&app).await?).await?;
             if self.asked.json {
                 let levels: Vec<_> = study.levels.iter().map(|level| as_json(level, &store)).collect();
                 let all =
@@ -92,7 +92,9 @@ impl Advise {
     pub(super) fn run(self) -> Ended {
         let app = self.asked.load()?;
         block_on(async {
-            let (store, study) = self.asked.prepare(&app).await?;
+            let (database, copy) = Database::to_try(&app).await?;
+            database.prepare().await?;
+            let (store, study) = self.asked.prepare(&app, database).await?;
             let found = advise(&study, &store).await?;
             let code = if found.is_empty() { EXIT_OK } else { EXIT_MIGRATIONS };
             if self.asked.json {
@@ -130,6 +132,9 @@ impl Advise {
             }
             output::line(if found.is_empty() {
                 "\nNo index on its columns would be used: the table is small, or the request asks for most of it."
+            } else if copy {
+                "\nTried on a copy, because a server has the database open; times are of the whole request, the best of five. To keep an index, put \
+                 its statement into a new migration."
             } else {
                 "\nTried in a transaction that was rolled back; times are of the whole request, the best of five. To keep an index, put its statement \
                  into a new migration."

@@ -13,6 +13,12 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether another process has this database open as its own. It may let go, or another one come, right after.
+pub fn is_held(path: &Path) -> bool {
+    let file = OpenOptions::new().write(true).open(beside(path, ".lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Takes the lock, or says who has it. The operating system frees it when the process ends, however it ends.
 pub(super) fn hold(path: &Path) -> Result<File> {
     let unavailable = |reason: String| Error::Unavailable { reason, retry_after: Duration::from_secs(5) };

@@ -9,7 +9,7 @@
 //! - A function that fails, panics or is refused by a participant leaves nothing, and its neighbours do not notice.
 //! - A read sees everything that was committed before it was asked.
 //! - No thread waits without a bound: queues are bounded, functions have deadlines, and a caller that goes away stops its read.
-//! - One process per database: a second one is refused when it opens the file.
+//! - One process per database: a second one is refused when it opens the file, but may look at it ([`SqliteEngine::look`]).
 
 mod connection;
 mod error;
@@ -17,6 +17,7 @@ mod exclusive;
 mod ffi;
 mod functions;
 mod lock;
+mod look;
 mod queue;
 mod reader;
 mod sequence;
@@ -27,6 +28,7 @@ mod wal;
 mod writer;
 
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,6 +49,7 @@ use crate::error::{Error, Result};
 use crate::tx::{Participants, Tx};
 
 pub use self::exclusive::Exclusive;
+pub use self::lock::is_held;
 pub use self::violation::{Act, Attempt, detail, physical};
 
 /// What an acknowledged write survives.
@@ -171,6 +174,8 @@ pub struct Counts {
 /// What all threads share.
 struct Shared {
     path: PathBuf,
+    /// Another process has the database: nothing may be changed.
+    looks: bool,
     options: Options,
     catalog: ArcSwapOption<Catalog>,
     /// Grows when connections have to forget what they know of the schema.
@@ -186,7 +191,8 @@ pub struct SqliteEngine {
     write: Arc<Queue<Work>>,
     threads: Vec<JoinHandle<()>>,
     temporary: Option<PathBuf>,
-    _lock: File,
+    /// None when it only looks.
+    _lock: Option<File>,
 }
 
 /// Stack of the engine's threads: SQLite walks expressions on it, up to its own bound of depth, and so do our functions.
@@ -198,7 +204,6 @@ impl SqliteEngine {
     /// Opens the database and starts the threads. Blocks for a few milliseconds. Fails when the file cannot be used, or when
     /// another process uses it.
     pub fn open(place: Place, options: Options, participants: Participants) -> Result<Self> {
-        ffi::without_memory_statistics();
         let (path, temporary) = match place {
             Place::File(path) => (path, None),
             Place::Temporary => {
@@ -207,8 +212,21 @@ impl SqliteEngine {
             }
         };
         let lock = lock::hold(&path)?;
+        Self::begin(path, options, participants, temporary, Some(lock))
+    }
+
+    /// Starts the threads; the lock is held already, or nothing will be changed.
+    fn begin(
+        path: PathBuf,
+        options: Options,
+        participants: Participants,
+        temporary: Option<PathBuf>,
+        lock: Option<File>,
+    ) -> Result<Self> {
+        ffi::without_memory_statistics();
         let shared = Arc::new(Shared {
             path,
+            looks: lock.is_none(),
             options,
             catalog: ArcSwapOption::empty(),
             epoch: AtomicU64::new(0),
@@ -412,12 +430,17 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// A folder that nobody else has.
+/// A folder that nobody else has, and nobody else may open.
 fn temporary() -> Result<PathBuf> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("mainstay-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Error::Internal(format!("no folder for a temporary database: {error}")))?;
-    Ok(folder)
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("mainstay-{}-{number}", std::process::id()));
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            // Left behind by an earlier process of this number, or laid there for us to fall into.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::Internal(format!("no folder for a temporary database: {error}"))),
+        }
+    }
 }

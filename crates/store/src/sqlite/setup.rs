@@ -52,7 +52,9 @@ fn configure(db: &mut Connection, shared: &Shared, side: Side) -> rusqlite::Resu
         "pragma temp_store = memory; pragma foreign_keys = on; pragma cache_size = -{cache_kib}; pragma mmap_size = {}",
         options.mmap_bytes
     ))?;
-    if side == Side::Writer {
+    if shared.looks {
+        db.execute_batch("pragma query_only = on")?;
+    } else if side == Side::Writer {
         // The page size holds for a new file only.
         db.execute_batch(&format!("pragma page_size = {PAGE_BYTES}"))?;
         let mode: String = db.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;

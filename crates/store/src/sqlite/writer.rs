@@ -160,7 +160,10 @@ impl Writer {
         db: rusqlite::Connection,
     ) -> Self {
         let exists = db.prepare("select 1 from _store_sequence limit 0").is_ok();
-        if !exists && let Err(error) = db.execute_batch(sequence::TABLE) {
+        if !exists
+            && !shared.looks
+            && let Err(error) = db.execute_batch(sequence::TABLE)
+        {
             // A file that cannot be written can still be read; a write will say so.
             tracing::warn!(%error, "the table of sequences cannot be made");
         }
