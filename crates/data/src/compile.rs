@@ -12,7 +12,7 @@ use sql::ast::{
     Window as SqlWindow,
 };
 use store::catalog::{Catalog, Relation};
-use store::translate::{Guard, Translator};
+use store::translate::{Deferred, Guard, Translator};
 use store::{Engine, Param};
 use values::{Type, Value};
 
@@ -256,8 +256,9 @@ impl Compiler<'_> {
         match self.engine {
             Engine::Postgres => Ok((Arc::from(query.to_string()), types)),
             Engine::Sqlite => {
-                let mut translator = Translator::new(self.catalog, self.guard, self.path, &params.types);
-                let translated = translator.select(query)?;
+                let late = Deferred::new(self.guard);
+                let translated = Translator::new(self.catalog, &late, self.path, &params.types).select(query)?;
+                late.judge()?;
                 let types = translated.columns.into_iter().map(|column| column.ty).collect();
                 Ok((Arc::from(translated.sql), types))
             }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sql::ast::Expr;
 use store::SqlError;
-use store::catalog::{Catalog, Function, Name, PolicyCommand, Privilege, QName, Relation, RelationKind};
-use store::translate::{Access, Guard};
+use store::catalog::{Catalog, Function, Name, Policy, PolicyCommand, Privilege, QName, Relation, RelationKind};
+use store::translate::{Access, Guard, Usage};
 
-use crate::rules::{Check, Side, checks, combined};
+use crate::rules::{Check, Side, asked, checks, combined};
 
 /// What a role may do, by one version of the catalog.
 #[derive(Clone, Debug)]
@@ -144,6 +144,26 @@ impl Guard for RoleGuard {
     fn touchable(&self, _: &Catalog, relation: &Relation, privilege: Privilege) -> store::Result<Option<Arc<Expr>>> {
         let command = if privilege == Privilege::Delete { PolicyCommand::Delete } else { PolicyCommand::Update };
         Ok(self.rows(relation, command, Side::Using))
+    }
+
+    fn rules<'r>(&self, relation: &'r Relation, usage: Usage) -> Vec<(&'r Policy, &'r Arc<Expr>)> {
+        use PolicyCommand::{Delete, Insert, Select, Update};
+        use Side::{Check, Using};
+        if !self.bound_by(relation) {
+            return Vec::new();
+        }
+        let (reads, uses): (bool, &[_]) = match usage {
+            Usage::Select => (true, &[]),
+            Usage::Insert { reads, merges: false } => (reads, &[(Insert, Check)]),
+            Usage::Insert { reads, merges: true } => (reads, &[(Insert, Check), (Update, Using), (Update, Check)]),
+            Usage::Update { reads } => (reads, &[(Update, Using), (Update, Check)]),
+            Usage::Delete { reads } => (reads, &[(Delete, Using)]),
+        };
+        let mut out = asked(relation, &self.roles, uses);
+        if reads {
+            out.extend(asked(relation, &self.roles, &[(Select, Using)]));
+        }
+        out
     }
 
     fn execute(&self, function: &Function) -> store::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{BinaryOp, Expr, Literal};
-use store::catalog::{Name, Policy, PolicyCommand, Relation};
+use store::catalog::{ExprText, Name, Policy, PolicyCommand, Relation};
 
 /// Which of a policy's two conditions is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,21 @@ pub(crate) enum Side {
     Check,
 }
 
+impl Side {
+    fn of(self, policy: &Policy) -> Option<&ExprText> {
+        match self {
+            Self::Using => policy.using.as_ref(),
+            Self::Check => policy.check.as_ref().or(policy.using.as_ref()),
+        }
+    }
+}
+
 /// The policies that bind any of `roles` for `command`, permissive ones first.
-fn applicable<'r>(
+fn applicable<'r, 'n>(
     relation: &'r Relation,
-    roles: &'r BTreeSet<Name>,
+    roles: &'n BTreeSet<Name>,
     command: PolicyCommand,
-) -> impl Iterator<Item = &'r Policy> {
+) -> impl Iterator<Item = &'r Policy> + use<'r, 'n> {
     relation.policies.iter().filter(move |policy| {
         (policy.command == PolicyCommand::All || policy.command == command)
             && policy.roles.iter().any(|role| roles.contains(role))
@@ -36,16 +45,33 @@ pub struct Check {
     pub policy: Option<Name>,
 }
 
+/// The conditions that are asked of a use of a table, each with its policy, for each command and side in turn. Those that are always true
+/// are among them; where no permissive policy applies, none is.
+pub(crate) fn asked<'r>(
+    relation: &'r Relation,
+    roles: &BTreeSet<Name>,
+    uses: &[(PolicyCommand, Side)],
+) -> Vec<(&'r Policy, &'r Arc<Expr>)> {
+    let mut out = Vec::new();
+    for (command, side) in uses {
+        let start = out.len();
+        for policy in applicable(relation, roles, *command) {
+            out.extend(side.of(policy).and_then(|text| text.tree()).map(|tree| (policy, tree)));
+        }
+        if !out[start..].iter().any(|(policy, _)| policy.permissive) {
+            out.truncate(start);
+        }
+    }
+    out
+}
+
 /// What rows must meet, in the order PostgreSQL asks: the permissive policies joined, then each restrictive one. Empty: every row passes.
 pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: PolicyCommand, side: Side) -> Vec<Check> {
     let mut permissive: Option<Expr> = None;
     let mut restrictive = Vec::new();
     let mut open = false;
     for policy in applicable(relation, roles, command) {
-        let condition = match side {
-            Side::Using => policy.using.as_ref(),
-            Side::Check => policy.check.as_ref().or(policy.using.as_ref()),
-        };
+        let condition = side.of(policy);
         // A policy without the condition asked for lets nothing pass by itself and refuses nothing; one whose text this version cannot
         // read passes nothing.
         let Some(text) = condition else { continue };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sql::ast::{Assignment, Delete, Expr, Name, Update};
 use store::catalog::{Column, Privilege};
+use store::translate::Deferred;
 use store::{Engine, Param};
 use values::Type;
 
@@ -78,7 +79,8 @@ impl Writer<'_> {
                 Ok(write)
             }
             Engine::Sqlite => {
-                let change = self.translator(&params.types).update(&update)?;
+                let late = Deferred::new(&**self.guard);
+                let change = self.translator(&late, &params.types).update(&update)?;
                 let returning = with_types(returning, &change);
                 let to = self.destination(Privilege::Update)?;
                 let (checks, names) =
@@ -87,10 +89,11 @@ impl Writer<'_> {
                 let steps = if checks.is_empty() {
                     Steps::Statements(vec![(change, params.values)])
                 } else {
-                    let look = self.translator(&params.types).update_violations(&update, &checks)?;
+                    let look = self.translator(&late, &params.types).update_violations(&update, &checks)?;
                     let (look, checks) = (Arc::from(look.sql), Arc::new(names));
                     Steps::Checked { look, checks, change, params: params.values }
                 };
+                late.judge()?;
                 let mut write = self.explaining(self.finish(steps, returning), &set, false);
                 write.gives = gives;
                 Ok(write)
@@ -116,7 +119,9 @@ impl Writer<'_> {
         let (text, returning) = match self.compiler.engine {
             Engine::Postgres => (Arc::from(sql::ast::Statement::Delete(Box::new(delete)).to_string()), returning),
             Engine::Sqlite => {
-                let change = self.translator(&params.types).delete(&delete)?;
+                let late = Deferred::new(&**self.guard);
+                let change = self.translator(&late, &params.types).delete(&delete)?;
+                late.judge()?;
                 let returning = with_types(returning, &change);
                 (Arc::from(change.sql), returning)
             }
@@ -140,7 +145,7 @@ impl Writer<'_> {
             let items = columns.map(|column| tree::item(tree::column(&alias, &column.name))).collect();
             let from = vec![tree::table(&self.relation.name, &alias)];
             let query = tree::query(tree::select(items, from, tree::all(conditions)));
-            if let Ok(look) = self.translator(&own.types).select(&query) {
+            if let Ok(look) = self.translator(&**self.guard, &own.types).select(&query) {
                 explain.look = Some((Arc::from(look.sql), own.values));
             }
         }

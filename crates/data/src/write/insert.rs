@@ -7,12 +7,12 @@ use sql::ast::{
     Assignment, ConflictAction, ConflictTarget, Expr, IndexElement, Insert, InsertSource, Name, OnConflict, Update,
 };
 use store::catalog::{Column, Identity, Privilege};
-use store::translate::{Access, Destination, Guard as _};
-use store::{Engine, Param, SqlError};
+use store::translate::{Access, Deferred, Destination, Guard as _};
+use store::{Engine, Param};
 use values::Type;
 
 use super::bind::{Gives, runs};
-use super::{Returning, Shape, Steps, Upsert, Write, Writer, merged, recordset, split};
+use super::{KeyPart, Returning, Shape, Steps, Upsert, Write, Writer, merged, recordset, split};
 use crate::compile::Params;
 use crate::failure::Failure;
 use crate::request::{Missing, Payload, Resolution};
@@ -27,51 +27,10 @@ impl Writer<'_> {
         upsert: Option<&Upsert>,
     ) -> Result<Write, Failure> {
         let columns = self.payload_columns(payload)?;
-        self.judge_values(&columns)?;
-        if let Some(upsert) = upsert {
-            self.judge_key(upsert)?;
-        }
         match self.compiler.engine {
             Engine::Postgres => self.insert_postgres(payload, &columns, missing, upsert),
             Engine::Sqlite => self.insert_sqlite(payload, &columns, missing, upsert),
         }
-    }
-
-    /// Columns that take no value are refused before anybody's privileges are, as PostgreSQL does.
-    fn judge_values(&self, columns: &[&Column]) -> Result<(), Failure> {
-        if self.compiler.engine == Engine::Postgres || self.relation.is_view() {
-            return Ok(());
-        }
-        let always = |column: &&&Column| column.generated.is_some() || column.identity == Some(Identity::Always);
-        let Some(column) = columns.iter().find(always) else { return Ok(()) };
-        let error =
-            SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name));
-        let error = if column.generated.is_some() {
-            error.detail(format!("Column \"{}\" is a generated column.", column.name))
-        } else {
-            error
-                .detail(format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name))
-                .hint("Use OVERRIDING SYSTEM VALUE to override.")
-        };
-        Err(store::Error::from(error).into())
-    }
-
-    /// An upsert's key must be one of the table's. PostgreSQL says so before it asks who may do what; SQLite would say it last or, when
-    /// the rows go another way, never.
-    fn judge_key(&self, upsert: &Upsert) -> Result<(), Failure> {
-        if self.compiler.engine == Engine::Postgres || self.relation.is_view() {
-            return Ok(());
-        }
-        if let Some(name) = upsert.key.iter().find(|name| self.relation.column(name).is_none()) {
-            return Err(store::Error::sql("42703", format!("column \"{name}\" does not exist")).into());
-        }
-        let wanted: BTreeSet<&Name> = upsert.key.iter().collect();
-        let mut keys = self.relation.primary_key.iter().chain(&self.relation.uniques);
-        if keys.any(|key| key.columns.iter().collect::<BTreeSet<_>>() == wanted) {
-            return Ok(());
-        }
-        let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
-        Err(store::Error::sql("42P10", message).into())
     }
 
     fn conflict(&self, upsert: &Upsert, columns: &[&Column]) -> OnConflict {
@@ -98,7 +57,7 @@ impl Writer<'_> {
                         value: tree::column(&Name::from("excluded"), &column.name),
                     })
                     .collect(),
-                filter: (self.relation.is_view() && self.compiler.engine == Engine::Postgres).then(merged::leave),
+                filter: (self.compiler.engine == Engine::Postgres).then(merged::leave),
             },
         };
         OnConflict { target: Some(ConflictTarget::Index { elements, filter: None }), action }
@@ -155,14 +114,28 @@ impl Writer<'_> {
     ) -> Result<Write, Failure> {
         let merge =
             upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates) && !columns.is_empty();
+        let late = Deferred::new(&**self.guard);
+        let names: Vec<Name> = columns.iter().map(|column| column.name.clone()).collect();
+        let key = upsert.map(|upsert| &*upsert.key);
+        let reads = self.reads() || upsert.is_some();
+        if let Err(error) = self.translator(&late, &[]).judge_insert(self.relation, &names, key, reads, merge) {
+            if error.code() == Some("42P10") {
+                // The privileges of views, also of those that policies read, are asked for before a key is looked for; those of tables
+                // after. That the statement cannot be made is known.
+                let _ = self.shape(columns, upsert, merge, &late);
+                late.judge_views()?;
+            }
+            return Err(error.into());
+        }
         let mut shapes = Vec::new();
         let mut returned = None;
         for (places, _) in runs(payload, missing) {
             let given: Vec<&Column> = places.iter().map(|place| columns[*place]).collect();
-            let (shape, returning) = self.shape(&given, upsert, merge)?;
+            let (shape, returning) = self.shape(&given, upsert, merge, &late)?;
             returned = returning;
             shapes.push(shape);
         }
+        late.judge()?;
         let mut write = self.finish(Steps::Rows { rows: Vec::new(), shapes: shapes.into(), merge }, returned);
         write.gives = Gives::Rows(missing, columns.iter().map(|column| column.ty.clone()).collect());
         Ok(write)
@@ -173,24 +146,24 @@ impl Writer<'_> {
         given: &[&Column],
         upsert: Option<&Upsert>,
         merge: bool,
+        late: &Deferred<'_>,
     ) -> Result<(Shape, Option<Returning>), Failure> {
         let names: Vec<Name> = given.iter().map(|column| column.name.clone()).collect();
         let types: Vec<Type> = given.iter().map(|column| column.ty.clone()).collect();
-        if let Some(upsert) = upsert {
-            // The key is compared with rows that are there; and PostgreSQL wants to be allowed to read what a merge takes over.
-            let taken = given.iter().filter(|_| merge).map(|column| &column.name);
-            let columns: BTreeSet<Name> = upsert.key.iter().chain(taken).cloned().collect();
-            let access = Access { privilege: Privilege::Select, columns: &columns };
-            self.guard.check(self.relation, &access)?;
+        if upsert.is_some() {
+            let columns = compared(given, upsert, merge);
+            late.check(self.relation, &Access { privilege: Privilege::Select, columns: &columns })?;
         }
         let to = self.destination(Privilege::Insert)?;
         let reads = self.reads() || upsert.is_some();
         let (checks, names_of) =
             split(if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() });
-        let propose = if checks.is_empty() {
+        // A key that is not given may come of a default, and a row with it be there.
+        let fills = |upsert: &Upsert| merge && upsert.key.iter().any(|name| !names.contains(name));
+        let propose = if checks.is_empty() && !upsert.is_some_and(fills) {
             None
         } else {
-            let proposed = self.translator(&types).propose(self.relation, &names, &checks)?;
+            let proposed = self.translator(late, &types).propose(self.relation, &names, &checks)?;
             let stored: Vec<Type> = proposed.columns[..proposed.columns.len() - checks.len()]
                 .iter()
                 .map(|column| column.ty.clone())
@@ -211,7 +184,7 @@ impl Writer<'_> {
             Some(upsert) if !merge => Some(self.conflict(upsert, given)),
             _ => None,
         };
-        let insert = Insert {
+        let insert_tree = Insert {
             with: None,
             table: self.target(),
             alias: Some(alias.clone()),
@@ -225,31 +198,17 @@ impl Writer<'_> {
             on_conflict,
             returning: items.clone(),
         };
-        let mut translator = self.translator(&params.types);
+        let mut translator = self.translator(late, &params.types);
         let insert = if propose.is_some() {
-            translator.insert_proposed(&insert, &names)?
+            translator.insert_proposed(&insert_tree, &names)?
         } else {
-            translator.insert(&insert)?
+            translator.insert(&insert_tree)?
         };
         let returning = returning.map(|mut returning| {
             returning.level.types = insert.columns.iter().map(|column| column.ty.clone()).collect();
             returning
         });
-        let below = |column: &&Column| {
-            let place = self.relation.columns.iter().position(|known| known.name == column.name)?;
-            to.columns[place].clone()
-        };
-        let stored: Vec<Name> = given.iter().filter_map(below).collect();
-        let must = |column: &&Column| {
-            column.not_null && column.default.is_none() && column.sequence.is_none() && column.generated.is_none()
-        };
-        let missing = to
-            .table
-            .columns
-            .iter()
-            .filter(must)
-            .find(|column| !stored.contains(&column.name))
-            .map(|column| column.name.clone());
+        let stored: Vec<Name> = given.iter().filter_map(|column| self.below(&to, &column.name)).collect();
         let mut shape = Shape {
             given: stored,
             propose,
@@ -258,10 +217,11 @@ impl Writer<'_> {
             violates: None,
             update: None,
             key: Vec::new(),
-            missing,
+            probe: None,
         };
         if let Some(upsert) = upsert.filter(|_| merge) {
-            self.merge_shape(&mut shape, given, upsert, &to)?;
+            self.merge_shape(&mut shape, given, upsert, &to, late)?;
+            shape.probe = self.probe(&shape, &names, insert_tree, &to, late)?;
         }
         Ok((shape, returning))
     }
@@ -272,20 +232,21 @@ impl Writer<'_> {
         given: &[&Column],
         upsert: &Upsert,
         to: &Destination,
+        late: &Deferred<'_>,
     ) -> Result<(), Failure> {
-        let key: Vec<usize> = upsert
-            .key
-            .iter()
-            .map(|name| given.iter().position(|column| column.name == *name))
-            .collect::<Option<_>>()
-            .unwrap_or_default();
-        if key.len() != upsert.key.len() {
-            // A key that is not given cannot be there already.
-            return Ok(());
-        }
+        let stored = || to.table.columns.iter().filter(|column| column.generated.is_none());
+        let part = |name: &Name| {
+            let given = given.iter().position(|column| column.name == *name).map(KeyPart::Given);
+            given.or_else(|| {
+                let below = self.below(to, name)?;
+                stored().position(|column| column.name == below).map(KeyPart::Proposed)
+            })
+        };
+        let key: Option<Vec<KeyPart>> = upsert.key.iter().map(part).collect();
+        let key = key.unwrap_or_default();
         let (checks, names) = split(if to.binds_caller { self.guard.conflict_checks(&to.table) } else { Vec::new() });
-        let found = self.translator(&[]).existing(self.relation, &upsert.key, &checks)?;
-        shape.find = Some((Arc::from(found.sql), key.clone(), names));
+        let found = self.translator(late, &[]).existing(self.relation, &upsert.key, &checks)?;
+        shape.find = Some((Arc::from(found.sql), names));
         let mut params = Params::default();
         let alias = self.relation.name.name.clone();
         let values: Vec<Expr> = given.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
@@ -294,11 +255,11 @@ impl Writer<'_> {
             .zip(&values)
             .map(|(column, value)| Assignment::Column { column: column.name.clone(), value: value.clone() })
             .collect();
-        let filter = tree::all(
-            key.iter()
-                .map(|place| tree::equal(tree::column(&alias, &given[*place].name), values[*place].clone()))
-                .collect(),
-        );
+        let equals = |name: &Name| {
+            let ty = self.relation.column(name).map_or(Type::Text, |column| column.ty.clone());
+            tree::equal(tree::column(&alias, name), params.push(Param::Null, ty))
+        };
+        let filter = tree::all(upsert.key.iter().map(equals).collect());
         let (items, _) = self.returning(&alias, &mut params, true)?;
         let update = Update {
             with: None,
@@ -313,11 +274,53 @@ impl Writer<'_> {
         let (checks, names) =
             split(if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() });
         if !checks.is_empty() {
-            let look = self.translator(&params.types).update_violations(&update, &checks)?;
+            let look = self.translator(late, &params.types).merge_violations(&update, &checks)?;
             shape.violates = Some((Arc::from(look.sql), names));
         }
-        shape.update = Some(Arc::from(self.translator(&params.types).update(&update)?.sql));
+        shape.update = Some(Arc::from(self.translator(late, &params.types).merge(&update)?.sql));
         shape.key = key;
         Ok(())
     }
+
+    /// PostgreSQL asks what a table demands of a new row before it looks for one with the same key. Needed where the demands are more than
+    /// those on what is given, which the update is asked for too; a number that is drawn for the row is used up.
+    fn probe(
+        &self,
+        shape: &Shape,
+        names: &[Name],
+        insert: Insert,
+        to: &Destination,
+        late: &Deferred<'_>,
+    ) -> Result<Option<Arc<str>>, Failure> {
+        let demands = |column: &Column| {
+            let drawn = column.sequence.is_some();
+            let free = column.generated.is_none() && !shape.given.contains(&column.name);
+            free && ((column.not_null && !drawn) || !to.table.checks.is_empty() || (drawn && shape.propose.is_none()))
+        };
+        if !to.table.columns.iter().any(demands) {
+            return Ok(None);
+        }
+        let types: Vec<Type> = match &shape.propose {
+            Some((_, types, _)) => types.clone(),
+            None => names
+                .iter()
+                .map(|name| self.relation.column(name).map_or(Type::Text, |column| column.ty.clone()))
+                .collect(),
+        };
+        let on_conflict = Some(OnConflict { target: None, action: ConflictAction::Nothing });
+        let insert = Insert { on_conflict, returning: Vec::new(), ..insert };
+        let mut translator = self.translator(late, &types);
+        let text = if shape.propose.is_some() {
+            translator.insert_proposed(&insert, names)?
+        } else {
+            translator.insert(&insert)?
+        };
+        Ok(Some(Arc::from(text.sql)))
+    }
+}
+
+/// What an upsert reads: its key is compared with rows that are there, and PostgreSQL wants to be allowed to read what a merge takes over.
+fn compared(given: &[&Column], upsert: Option<&Upsert>, merge: bool) -> BTreeSet<Name> {
+    let key = upsert.into_iter().flat_map(|upsert| &upsert.key);
+    key.chain(given.iter().filter(|_| merge).map(|column| &column.name)).cloned().collect()
 }

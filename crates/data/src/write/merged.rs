@@ -1,7 +1,8 @@
-//! Telling new rows from changed ones in an upsert through a view on PostgreSQL.
+//! Telling new rows from changed ones in an upsert on PostgreSQL.
 //!
-//! A table's returned row says it by its `xmax`; a view has none. There the condition of `do update` leaves a word in a setting of the
-//! transaction, and the returning clause, which PostgreSQL evaluates row by row right after, takes it away again.
+//! A row's `xmax` would say it, but a view has none, and whoever may read single columns of a table may not read that. So the condition of
+//! `do update` leaves a word in a setting of the transaction, and the returning clause, which PostgreSQL evaluates row by row
+//! right after, takes it away again.
 
 use sql::ast::Expr;
 

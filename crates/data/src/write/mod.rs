@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use sql::ast::{Expr, FromItem, Name, SelectItem, TableAlias, TableFunction, TypeName};
 use store::catalog::{Catalog, Column, Privilege, Relation};
-use store::translate::{Destination, Translator};
+use store::translate::{Deferred, Destination, Guard, Translator};
 use store::{Engine, Param};
 use values::Type;
 
@@ -96,15 +96,24 @@ struct Shape {
     /// Gives the row as it would be stored, and its checks.
     propose: Option<(Arc<str>, Vec<Type>, Checks)>,
     insert: Arc<str>,
-    /// Looks for a row with the same key: text, parameter places of the key, checks.
-    find: Option<(Arc<str>, Vec<usize>, Checks)>,
+    /// Looks for a row with the same key: text and checks.
+    find: Option<(Arc<str>, Checks)>,
     /// Would the update violate a policy: text and checks.
     violates: Option<(Arc<str>, Checks)>,
     update: Option<Arc<str>>,
-    /// Parameters of the update: places of the row's own.
-    key: Vec<usize>,
-    /// A column that takes no null and gets none but that: a merge is refused for it although it would not be inserted.
-    missing: Option<Name>,
+    /// Where the values of the key come from; they follow the row's own as parameters of the update.
+    key: Vec<KeyPart>,
+    /// Tries the row of a merge against what the table demands of a new one, although it will not be inserted.
+    probe: Option<Arc<str>>,
+}
+
+/// Where a value of an upsert's key comes from.
+#[derive(Clone, Copy, Debug)]
+enum KeyPart {
+    /// The row gives it at this place.
+    Given(usize),
+    /// The proposal has filled it in at this place.
+    Proposed(usize),
 }
 
 /// What a write did.
@@ -145,7 +154,7 @@ impl Writer<'_> {
 
     /// Whether the statement reads columns, so that select policies bind too.
     fn reads(&self) -> bool {
-        self.form.is_some() || self.location
+        self.form.is_some() || (self.location && self.relation.primary_key.is_some())
     }
 
     /// The returning clause: the columns of the plan, then the key, then the mark of new rows.
@@ -205,12 +214,7 @@ impl Writer<'_> {
         }
         let key = start..columns.items.len();
         let fresh = fresh.then(|| {
-            let mark = if self.relation.is_view() {
-                merged::is_new()
-            } else {
-                tree::equal(Expr::Column { parts: vec![Name::from("xmax")] }, tree::integer(0))
-            };
-            columns.items.push(tree::item(mark));
+            columns.items.push(tree::item(merged::is_new()));
             columns.types.push(Type::Bool);
             columns.items.len() - 1
         });
@@ -273,7 +277,9 @@ impl Writer<'_> {
 
     /// The table that the write changes, and whose row policies hold there (SQLite).
     fn destination(&self, privilege: Privilege) -> Result<Destination, Failure> {
-        Ok(self.translator(&[]).destination(self.relation, privilege)?)
+        // The statement itself asks for what is needed on the way down.
+        let late = Deferred::new(&**self.guard);
+        Ok(self.translator(&late, &[]).destination(self.relation, privilege)?)
     }
 
     /// The columns the payload gives; an unknown one is refused by name.
@@ -289,8 +295,14 @@ impl Writer<'_> {
             .collect()
     }
 
-    fn translator<'t>(&'t self, types: &'t [Type]) -> Translator<'t> {
-        Translator::new(self.compiler.catalog, &**self.guard, self.compiler.path, types)
+    fn translator<'t>(&'t self, guard: &'t dyn Guard, types: &'t [Type]) -> Translator<'t> {
+        Translator::new(self.compiler.catalog, guard, self.compiler.path, types)
+    }
+
+    /// The table's column that a column of the relation shows.
+    fn below(&self, to: &Destination, name: &Name) -> Option<Name> {
+        let place = self.relation.columns.iter().position(|known| known.name == *name)?;
+        to.columns[place].clone()
     }
 }
 

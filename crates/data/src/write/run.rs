@@ -1,6 +1,7 @@
 //! Running a compiled write as a transaction function.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use store::catalog::Name;
 use store::{Connection, Event, Param, SqlError, Tx};
@@ -8,7 +9,7 @@ use values::{Type, Value};
 
 use super::explain::Tried;
 use super::order::Sort;
-use super::{Returning, Shape, Steps, Write, Written};
+use super::{Checks, KeyPart, Returning, Shape, Steps, Write, Written};
 use crate::compile::Compiled;
 use crate::failure::Failure;
 use crate::request::ApiError;
@@ -188,23 +189,28 @@ impl Running<'_, '_> {
         let mut seen: HashSet<String> = HashSet::new();
         for ((shape, params), proposed) in rows.iter().zip(proposed) {
             let shape = &shapes[*shape];
-            if merge && let Some((text, key, checks)) = &shape.find {
-                let key: Vec<Param> = key.iter().map(|place| params[*place].clone()).collect();
+            let (tried, row) = match &proposed {
+                Some(whole) => (Tried::Row { columns: None, params: whole }, &**whole),
+                None => (Tried::Row { columns: Some(&shape.given), params }, &**params),
+            };
+            if merge && let Some(found) = &shape.find {
+                let key: Vec<Param> = shape
+                    .key
+                    .iter()
+                    .map(|part| match part {
+                        KeyPart::Given(place) => params[*place].clone(),
+                        KeyPart::Proposed(place) => row[*place].clone(),
+                    })
+                    .collect();
                 if !key.contains(&Param::Null) && !seen.insert(format!("{key:?}")) {
                     return Err(twice());
                 }
-                if self.merged(shape, text, &key, checks, params)? {
+                if self.merged(shape, found, &key, params, (row, &tried))? {
                     continue;
                 }
             }
             let before = self.written.affected;
-            let tried = Tried::Row { columns: if proposed.is_some() { None } else { Some(&shape.given) }, params };
-            let params = proposed.as_deref().unwrap_or(params);
-            let tried = match &proposed {
-                Some(whole) => Tried::Row { columns: None, params: whole },
-                None => tried,
-            };
-            self.statement(&shape.insert, params, &tried)?;
+            self.statement(&shape.insert, row, &tried)?;
             // On SQLite every row that an insert returns is new.
             if self.taken.is_some() {
                 self.written.inserted += self.written.affected - before;
@@ -240,10 +246,10 @@ impl Running<'_, '_> {
     fn merged(
         &mut self,
         shape: &Shape,
-        find: &str,
+        (find, checks): &(Arc<str>, Checks),
         key: &[Param],
-        checks: &[Option<Name>],
         params: &[Param],
+        (row, tried): (&[Param], &Tried<'_>),
     ) -> Result<bool, Failure> {
         let mut failed = None;
         let found = self.conn.query(find, key, &mut |row| {
@@ -257,26 +263,24 @@ impl Running<'_, '_> {
         if found == 0 {
             return Ok(false);
         }
-        if let Some(column) = &shape.missing {
+        if let Some(probe) = &shape.probe {
             // The proposed row is judged although it will not be inserted.
-            let table = &self.write.relation.name.name;
-            let message =
-                format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
-            let error = SqlError { column: Some(column.to_string()), ..SqlError::new("23502", message) };
-            let tried = Tried::Row { columns: Some(&shape.given), params };
-            return Err(self.write.explained(self.conn, error.into(), &tried));
+            if let Err(error) = self.conn.execute(probe, row) {
+                return Err(self.write.explained(self.conn, error, tried));
+            }
         }
         if let Some(policy) = failed {
             return Err(self.write.refused(policy.as_ref(), true));
         }
+        let params: Vec<Param> = params.iter().chain(key).cloned().collect();
         if let Some((text, checks)) = &shape.violates
-            && let Some(policy) = self.first_failed(text, params, checks)?
+            && let Some(policy) = self.first_failed(text, &params, checks)?
         {
             return Err(self.write.refused(policy.as_ref(), false));
         }
         if let Some(update) = &shape.update {
             let before = self.written.inserted;
-            self.statement(update, params, &Tried::Row { columns: Some(&shape.given), params })?;
+            self.statement(update, &params, &Tried::Row { columns: Some(&shape.given), params: &params })?;
             self.written.inserted = before;
         }
         Ok(true)

@@ -20,6 +20,8 @@ pub enum Kind {
     Flag,
     /// A reference to the relation at this place.
     Ref(usize),
+    /// A number that a view computes.
+    Computed,
 }
 
 /// A column of a generated relation.
@@ -55,8 +57,17 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Its key.
     pub key: Key,
+    /// The key of the table that a write lands on: its own, or that below a view.
+    pub fill: Key,
     /// It is a table.
     pub table: bool,
+}
+
+impl Relation {
+    /// The name of its column of this kind, if it has one.
+    pub fn named(&self, kind: Kind) -> Option<&str> {
+        self.columns.iter().find(|column| column.kind == kind).map(|column| &*column.name)
+    }
 }
 
 /// A function.
@@ -212,7 +223,7 @@ impl App {
             parts.push("primary key (id, label)".to_owned());
         }
         self.say(format!("create table {name} ({})", parts.join(", ")));
-        self.relations.push(Relation { name, columns, key, table: true });
+        self.relations.push(Relation { name, columns, key, fill: key, table: true });
     }
 
     fn make_rows(&mut self, dice: &Dice, place: usize) {
@@ -234,7 +245,7 @@ impl App {
                     ),
                     Kind::Flag => dice.chance(60).to_string(),
                     Kind::Ref(_) if dice.chance(20) => "null".to_owned(),
-                    Kind::Ref(_) => (1 + dice.below(3)).to_string(),
+                    Kind::Ref(_) | Kind::Computed => (1 + dice.below(3)).to_string(),
                 });
             }
             rows.push(format!("({})", cells.join(", ")));
@@ -289,13 +300,30 @@ impl App {
             dice.below(tables)
         };
         let relation = self.relations[base].clone();
-        let columns: Vec<Column> = relation
-            .columns
-            .iter()
-            .filter(|column| !matches!(column.kind, Kind::Ref(_)) || dice.chance(70))
-            .cloned()
-            .collect();
-        let filter = if dice.chance(60) {
+        let (mut columns, mut items) = (Vec::new(), Vec::new());
+        for column in &relation.columns {
+            let shown = match column.kind {
+                Kind::Id => 100,
+                Kind::Ref(_) => 70,
+                Kind::Owner | Kind::Number | Kind::Label | Kind::Flag | Kind::Computed => 88,
+            };
+            if !dice.chance(shown) {
+                continue;
+            }
+            let mut name = column.name.clone();
+            let mut item = format!("{}.{name}", relation.name);
+            if column.kind == Kind::Label && name == "label" && dice.chance(20) {
+                "title".clone_into(&mut name);
+                item.push_str(" as title");
+            }
+            columns.push(Column { name, kind: column.kind });
+            items.push(item);
+        }
+        if relation.named(Kind::Computed).is_none() && dice.chance(20) {
+            columns.push(Column { name: "more".to_owned(), kind: Kind::Computed });
+            items.push(format!("{}.id + 1 as more", relation.name));
+        }
+        let filter = if dice.chance(65) {
             let readable: Vec<usize> = (0..tables).collect();
             let around =
                 Around { app: self, relation: base, alias: &relation.name, readable: &readable, functions: true };
@@ -308,10 +336,20 @@ impl App {
             5 => " with (security_invoker = false)",
             _ => "",
         };
-        let names: Vec<String> = columns.iter().map(|column| format!("{}.{}", relation.name, column.name)).collect();
+        let fixed = relation.fill == Key::None || dice.chance(4);
+        let (distinct, check) = match dice.below(10) {
+            _ if fixed && relation.fill != Key::None => ("distinct ", ""),
+            _ if fixed => ("", ""),
+            0 => ("", " with check option"),
+            1 => ("", " with cascaded check option"),
+            2 | 3 => ("", " with local check option"),
+            _ => ("", ""),
+        };
         let name = format!("v{number}");
-        self.say(format!("create view {name}{options} as select {} from {}{filter}", names.join(", "), relation.name));
-        self.relations.push(Relation { name, columns, key: Key::None, table: false });
+        let (items, from) = (items.join(", "), &relation.name);
+        self.say(format!("create view {name}{options} as select {distinct}{items} from {from}{filter}{check}"));
+        let fill = if fixed { Key::None } else { relation.fill };
+        self.relations.push(Relation { name, columns, key: Key::None, fill, table: false });
     }
 
     fn make_policies(&mut self, dice: &Dice, place: usize, tables: usize) {

@@ -1,6 +1,6 @@
 //! Conditions over one table's row, as policies, views and functions hold them.
 
-use super::app::{App, Kind};
+use super::app::{App, Kind, Relation};
 use crate::Dice;
 
 /// What the condition may speak of.
@@ -19,7 +19,7 @@ pub(super) struct Around<'a> {
 
 /// A condition; `depth` bounds how deep it nests.
 pub(super) fn condition(dice: &Dice, around: &Around<'_>, depth: usize) -> String {
-    let c = |name: &str| format!("{}.{name}", around.alias);
+    let c = |kind: Kind| cell(&around.app.relations[around.relation], around.alias, kind);
     if depth > 0 {
         match dice.below(100) {
             0..14 => {
@@ -41,19 +41,32 @@ pub(super) fn condition(dice: &Dice, around: &Around<'_>, depth: usize) -> Strin
         }
     }
     match dice.below(18) {
-        0..5 => format!("{} = auth.uid()", c("owner")),
-        5 => format!("{} is not null", c("n")),
+        0..5 => format!("{} = auth.uid()", c(Kind::Owner)),
+        5 => format!("{} is not null", c(Kind::Number)),
         6 | 7 => format!("auth.role() = '{}'", dice.pick(&["authenticated", "anon", "service_role"])),
-        8 => format!("{} {} {}", c("n"), dice.pick(&["<", ">", "<=", ">=", "=", "<>"]), dice.below(8)),
-        9 => c("flag"),
-        10 => format!("not {}", c("flag")),
-        11 => format!("{} in ('a', 'b', 'c')", c("label")),
-        12 => format!("{} like '{}%'", c("label"), dice.pick(&["a", "b", "c"])),
-        13 => format!("{} is {}null", c("owner"), if dice.chance(50) { "not " } else { "" }),
-        14 => format!("{} = (auth.jwt() ->> 'team')", c("label")),
-        15 => format!("coalesce((auth.jwt() ->> 'level')::int, 0) >= {}", c("n")),
-        16 => format!("{} is distinct from auth.uid()", c("owner")),
-        _ => format!("{} % 2 = {}", c("id"), dice.below(2)),
+        8 => format!("{} {} {}", c(Kind::Number), dice.pick(&["<", ">", "<=", ">=", "=", "<>"]), dice.below(8)),
+        9 => c(Kind::Flag),
+        10 => format!("not {}", c(Kind::Flag)),
+        11 => format!("{} in ('a', 'b', 'c')", c(Kind::Label)),
+        12 => format!("{} like '{}%'", c(Kind::Label), dice.pick(&["a", "b", "c"])),
+        13 => format!("{} is {}null", c(Kind::Owner), if dice.chance(50) { "not " } else { "" }),
+        14 => format!("{} = (auth.jwt() ->> 'team')", c(Kind::Label)),
+        15 => format!("coalesce((auth.jwt() ->> 'level')::int, 0) >= {}", c(Kind::Number)),
+        16 => format!("{} is distinct from auth.uid()", c(Kind::Owner)),
+        _ => format!("{} % 2 = {}", c(Kind::Id), dice.below(2)),
+    }
+}
+
+/// A relation's column of this kind; where a view does not show it, something else of its type.
+fn cell(relation: &Relation, alias: &str, kind: Kind) -> String {
+    if let Some(name) = relation.named(kind) {
+        return format!("{alias}.{name}");
+    }
+    match kind {
+        Kind::Owner => "auth.uid()".to_owned(),
+        Kind::Label => format!("{alias}.id::text"),
+        Kind::Flag => format!("({alias}.id > 2)"),
+        Kind::Id | Kind::Number | Kind::Ref(_) | Kind::Computed => format!("{alias}.id"),
     }
 }
 
@@ -75,7 +88,11 @@ fn subquery(dice: &Dice, around: &Around<'_>, depth: usize) -> String {
         0 => format!("{own}.{outer} in (select {alias}.id from {name} {alias} where {})", more(dice)),
         1 => format!("{own}.{outer} in (select {alias}.id from {name} {alias})"),
         2 => format!("exists (select 1 from {name} {alias} where {alias}.id = {own}.{outer} and {})", more(dice)),
-        3 => format!("exists (select 1 from {name} {alias} where {alias}.owner = auth.uid() and {alias}.n >= {own}.n)"),
+        3 => {
+            let (owner, theirs) = (cell(relation, &alias, Kind::Owner), cell(relation, &alias, Kind::Number));
+            let ours = cell(&around.app.relations[around.relation], own, Kind::Number);
+            format!("exists (select 1 from {name} {alias} where {owner} = auth.uid() and {theirs} >= {ours})")
+        }
         4 => format!("(select count(*) from {name} {alias} where {}) < {}", more(dice), 1 + dice.below(4)),
         _ => format!("{own}.{outer} not in (select {alias}.id from {name} {alias} where {})", more(dice)),
     }

@@ -58,7 +58,7 @@ fn one(dice: &Dice, app: &App) -> Request {
     let caller = dice.below(app.callers.len());
     let place = dice.below(app.relations.len());
     let relation = &app.relations[place];
-    let kind = if relation.table { dice.below(100) } else { 0 };
+    let kind = dice.below(if relation.fill == Key::None { 40 } else { 100 });
     let mut request = match kind {
         0..35 => read(dice, app, place),
         35..65 => post(dice, app, place),
@@ -82,7 +82,7 @@ fn value(dice: &Dice, kind: Kind) -> String {
         Kind::Label if dice.chance(40) => format!("\"{}{}\"", dice.pick(&["a", "b", "c"]), 2 + dice.below(6)),
         Kind::Label => format!("\"{}\"", dice.pick(&LABELS)),
         Kind::Flag => dice.chance(50).to_string(),
-        Kind::Ref(_) => (1 + dice.below(8)).to_string(),
+        Kind::Ref(_) | Kind::Computed => (1 + dice.below(8)).to_string(),
     }
 }
 
@@ -100,10 +100,12 @@ fn filter(dice: &Dice, relation: &Relation) -> String {
             0 => format!("{name}={not}is.null"),
             _ => format!("{name}={not}eq.{}", dice.pick(&USERS)),
         },
-        Kind::Number => format!("{name}={not}{}.{}", dice.pick(&["lt", "gte", "eq", "neq"]), dice.below(7)),
+        Kind::Number | Kind::Computed => {
+            format!("{name}={not}{}.{}", dice.pick(&["lt", "gte", "eq", "neq"]), dice.below(7))
+        }
         Kind::Label => match dice.below(3) {
             0 => format!("{name}={not}like.{}*", dice.pick(&["a", "b"])),
-            1 => format!("or=({name}.eq.{},n.gt.{})", dice.pick(&LABELS), dice.below(7)),
+            1 => format!("or=({name}.eq.{},id.gt.{})", dice.pick(&LABELS), dice.below(7)),
             _ => format!("{name}={not}eq.{}", dice.pick(&LABELS)),
         },
         Kind::Flag => format!("{name}={not}is.{}", dice.pick(&["true", "false"])),
@@ -152,7 +154,7 @@ fn selection(dice: &Dice, app: &App, place: usize, depth: usize, prefix: &str) -
             };
             let (inner, deeper) = selection(dice, app, target, depth - 1, &format!("{prefix}{}.", other.name));
             if to_one && dice.chance(15) {
-                items.push(format!("...{}{hint}(deep:n)", other.name));
+                items.push(format!("...{}{hint}(deep:{})", other.name, other.named(Kind::Number).unwrap_or("id")));
             } else {
                 items.push(format!("{}{hint}({inner})", other.name));
                 more.extend(deeper);
@@ -202,7 +204,7 @@ fn row(dice: &Dice, relation: &Relation, given: &[&Column]) -> String {
         .iter()
         .map(|column| {
             // Keys that are drawn get numbers out of the way when they are given.
-            let cell = if column.kind == Kind::Id && relation.key == Key::Drawn && dice.chance(60) {
+            let cell = if column.kind == Kind::Id && relation.fill == Key::Drawn && dice.chance(60) {
                 (40 + dice.below(20)).to_string()
             } else {
                 value(dice, column.kind)
@@ -217,11 +219,12 @@ fn given<'r>(dice: &Dice, relation: &'r Relation, rows: usize) -> Vec<&'r Column
     relation
         .columns
         .iter()
-        .filter(|column| match (column.kind, relation.key) {
+        .filter(|column| match (column.kind, relation.fill) {
             (Kind::Id, Key::AlwaysDrawn) => dice.chance(8),
             // How many numbers a refused insert of several rows uses up is nobody's promise.
             (Kind::Id, Key::Drawn) => rows > 1 || dice.chance(50),
             (Kind::Id, _) => dice.chance(97),
+            (Kind::Computed, _) => dice.chance(4),
             _ => dice.chance(75),
         })
         .collect()
@@ -239,7 +242,7 @@ fn answer_wish(dice: &Dice) -> Option<&'static str> {
 fn post(dice: &Dice, app: &App, place: usize) -> Request {
     let relation = &app.relations[place];
     let mut count = if dice.chance(55) { 1 } else { 2 + dice.below(2) };
-    if relation.key == Key::AlwaysDrawn {
+    if relation.fill == Key::AlwaysDrawn {
         count = 1;
     }
     let columns = given(dice, relation, count);
@@ -251,7 +254,12 @@ fn post(dice: &Dice, app: &App, place: usize) -> Request {
         _ => {}
     }
     if prefer.iter().any(|wish| wish.starts_with("resolution")) && dice.chance(25) {
-        parts.push(format!("on_conflict={}", dice.pick(&["id", "label", "id,label"])));
+        let label = relation.named(Kind::Label).unwrap_or("label");
+        parts.push(match dice.below(3) {
+            0 => "on_conflict=id".to_owned(),
+            1 => format!("on_conflict={label}"),
+            _ => format!("on_conflict=id,{label}"),
+        });
     }
     if dice.chance(40) {
         prefer.push("missing=default");
@@ -285,8 +293,9 @@ fn patch(dice: &Dice, app: &App, place: usize) -> Request {
     if dice.chance(10) {
         prefer.extend(["handling=strict", "max-affected=1"]);
     }
+    let rarely = |kind: Kind| matches!(kind, Kind::Id | Kind::Computed);
     let columns: Vec<&Column> =
-        relation.columns.iter().filter(|column| dice.chance(if column.kind == Kind::Id { 4 } else { 35 })).collect();
+        relation.columns.iter().filter(|column| dice.chance(if rarely(column.kind) { 4 } else { 35 })).collect();
     let body = row(dice, relation, &columns);
     Request { method: "PATCH", path: with_query(&relation.name, &parts), prefer, body, ..Request::default() }
 }
@@ -294,7 +303,8 @@ fn patch(dice: &Dice, app: &App, place: usize) -> Request {
 fn put(dice: &Dice, app: &App, place: usize) -> Request {
     let relation = &app.relations[place];
     let id = 1 + dice.below(10);
-    let columns: Vec<&Column> = relation.columns.iter().filter(|column| column.kind != Kind::Id).collect();
+    let columns: Vec<&Column> =
+        relation.columns.iter().filter(|column| !matches!(column.kind, Kind::Id | Kind::Computed)).collect();
     let rest = row(dice, relation, &columns);
     let body = format!("{{\"id\":{id},{}", &rest[1..]);
     let prefer = answer_wish(dice).into_iter().filter(|wish| *wish != "return=headers-only").collect();

@@ -11,7 +11,7 @@ use values::Type;
 
 use super::scope::{Frame, Source};
 use super::through::{Target, Verb};
-use super::{Access, OutColumn, Translated, Translator, Typed, physical_name, quote, text_sql, unsupported};
+use super::{Access, OutColumn, Translated, Translator, Typed, Usage, physical_name, quote, text_sql, unsupported};
 use crate::catalog::{Column, Identity, Name, Privilege, Relation};
 use crate::error::{Result, SqlError};
 
@@ -457,18 +457,29 @@ impl<'a> Translator<'a> {
 
     /// Translates an update.
     pub fn update(&mut self, update: &Update) -> Result<Translated> {
+        self.update_of(update, false)
+    }
+
+    /// Translates the update of a row that an upsert has found by its key and judged ([`Translator::existing`]): neither the conditions of
+    /// views nor policies choose it again. PostgreSQL asks a view's condition of new rows only, by its check option.
+    pub fn merge(&mut self, update: &Update) -> Result<Translated> {
+        self.update_of(update, true)
+    }
+
+    fn update_of(&mut self, update: &Update, judged: bool) -> Result<Translated> {
         if update.with.is_some() {
             return Err(unsupported("UPDATE inside WITH"));
         }
         let relation = self.relation(&update.table)?;
         self.frames.push(Frame::default());
-        let result = self.update_in_frame(update, &relation);
+        let result = self.update_in_frame(update, &relation, judged);
         self.frames.pop();
         result
     }
 
-    fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>) -> Result<Translated> {
-        let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+    fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, judged: bool) -> Result<Translated> {
+        let (head, mut target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+        target.judged = judged;
         let mut from = Vec::with_capacity(update.from.len());
         for item in &update.from {
             from.push(self.source_item(item)?);
@@ -501,7 +512,7 @@ impl<'a> Translator<'a> {
         filter: Option<&Expr>,
         returning: &[SelectItem],
     ) -> Result<Translated> {
-        let mut conditions = target.conditions.clone();
+        let mut conditions = if target.judged { Vec::new() } else { target.conditions.clone() };
         if let Some(filter) = filter {
             conditions.push(self.boolean(filter)?.sql);
         }
@@ -510,10 +521,17 @@ impl<'a> Translator<'a> {
         let (items, columns) = if changes { self.bare(target, verb, returning)? } else { (String::new(), Vec::new()) };
         // PostgreSQL asks the select policies too when the statement reads the table.
         let reads = !self.frame().sources[0].used.is_empty();
+        let usage = match verb {
+            Verb::Delete => Usage::Delete { reads },
+            Verb::Insert | Verb::Update => Usage::Update { reads },
+        };
         let mut policies = Vec::new();
-        policies.extend(target.guard.touchable(self.catalog, &target.table, privilege)?);
-        if reads {
-            policies.extend(target.guard.visible(self.catalog, &target.table)?);
+        if !target.judged {
+            self.circles_of_write(target, usage, filter)?;
+            policies.extend(target.guard.touchable(self.catalog, &target.table, privilege)?);
+            if reads {
+                policies.extend(target.guard.visible(self.catalog, &target.table)?);
+            }
         }
         for policy in policies {
             conditions.push(self.policy_over(&target.table, &policy, &target.alias)?);
@@ -574,15 +592,40 @@ impl<'a> Translator<'a> {
         self.filtered(sql, &target, Privilege::Delete, Some(&exists), &delete.returning)
     }
 
+    /// What PostgreSQL refuses while it reads, rewrites and plans an insert, in its order: all of it comes before anybody's privileges.
+    /// With a `key` the insert is an upsert by it, which `merges` or leaves rows that are there; `reads` when it returns or compares columns.
+    pub fn judge_insert(
+        &mut self,
+        relation: &Arc<Relation>,
+        given: &[Name],
+        key: Option<&[Name]>,
+        reads: bool,
+        merges: bool,
+    ) -> Result<()> {
+        let key = key.unwrap_or_default();
+        if let Some(name) = key.iter().find(|name| relation.column(name).is_none()) {
+            return Err(SqlError::new("42703", format!("column \"{name}\" does not exist")).into());
+        }
+        let target = self.open(relation, "", Verb::Insert)?;
+        let columns = given.iter().map(|name| target.column(name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
+        let fixed = |column: &&&Column| column.generated.is_some() || column.identity == Some(Identity::Always);
+        if let Some(column) = columns.iter().find(fixed) {
+            return Err(identity_always(column));
+        }
+        self.circles_of_write(&target, Usage::Insert { reads, merges }, [])?;
+        if key.is_empty() {
+            return Ok(());
+        }
+        let below: Option<Vec<Name>> = key.iter().map(|name| target.below(name).cloned()).collect();
+        if below.is_some_and(|below| has_key(&target.table, &below)) { Ok(()) } else { Err(no_key()) }
+    }
+
     /// A query that gives a proposed row of `relation` as it would be stored, and after its columns one boolean per check. The columns
     /// `given` are the parameters `?1…` in stored form; the others get their defaults. Checks are evaluated as PostgreSQL does: before the row
     /// is there. For a view the row and the checks are those of the table it is written through to ([`Translator::destination`]).
     pub fn propose(&mut self, relation: &Arc<Relation>, given: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
         let target = self.open(relation, "", Verb::Insert)?;
         let given = given.iter().map(|name| target.column(name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
-        if let Some(fixed) = given.iter().find(|column| target.is_view() && column.identity == Some(Identity::Always)) {
-            return Err(identity_always(fixed));
-        }
         let given: Vec<&Name> = given.into_iter().map(|column| &column.name).collect();
         let relation = &target.table;
         let mut inner = Vec::with_capacity(relation.columns.len());
@@ -646,10 +689,6 @@ impl<'a> Translator<'a> {
     ) -> Result<Translated> {
         let (head, target) = self.target(relation, None, Verb::Insert)?;
         let alias = &target.alias;
-        let below: Option<Vec<Name>> = key.iter().map(|name| target.below(name).cloned()).collect();
-        if target.is_view() && !below.is_some_and(|below| has_key(&target.table, &below)) {
-            return Err(no_key());
-        }
         let mut items = Vec::with_capacity(checks.len() + 1);
         let mut columns = Vec::with_capacity(checks.len() + 1);
         for check in checks {
@@ -673,9 +712,18 @@ impl<'a> Translator<'a> {
     /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
     /// such row, else none. Evaluated before anything changes, as PostgreSQL does.
     pub fn update_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
+        self.violations_of(update, checks, false)
+    }
+
+    /// The same of an upsert's update ([`Translator::merge`]).
+    pub fn merge_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
+        self.violations_of(update, checks, true)
+    }
+
+    fn violations_of(&mut self, update: &Update, checks: &[Arc<Expr>], judged: bool) -> Result<Translated> {
         let relation = self.relation(&update.table)?;
         self.frames.push(Frame::default());
-        let result = self.violations_in_frame(update, &relation, checks);
+        let result = self.violations_in_frame(update, &relation, checks, judged);
         self.frames.pop();
         result
     }
@@ -737,8 +785,10 @@ impl<'a> Translator<'a> {
         update: &Update,
         relation: &Arc<Relation>,
         checks: &[Arc<Expr>],
+        judged: bool,
     ) -> Result<Translated> {
-        let (head, target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+        let (head, mut target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+        target.judged = judged;
         let rows = self.touched_in_frame(update, &target, &head, Privilege::Update)?.sql;
         let relation = &target.table;
         let inner = self.unique_alias(&relation.name.name);

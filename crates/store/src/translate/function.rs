@@ -272,7 +272,9 @@ impl Translator<'_> {
         }
         let query = body_query(function)?;
         let (guard, caller) = (self.guard, self.caller);
-        self.guard = if function.security_definer { &Owner } else { caller };
+        // A body that may not run refuses when it is called: what it is refused is no refusal of the statement.
+        let caller_inside = caller.at_once().unwrap_or(caller);
+        self.guard = if function.security_definer { &Owner } else { caller_inside };
         self.caller = self.guard;
         let unfolding = std::mem::take(&mut self.unfolding);
         self.calling.push(function.name.clone());
@@ -282,7 +284,8 @@ impl Translator<'_> {
         let outside = self.frames.len();
         self.frames.push(frame);
         self.depth += 1;
-        let result = self.query(&query).map_err(|error| match error {
+        let result = self.query(&query).and_then(|found| self.circles_of_query(&query).map(|()| found));
+        let result = result.map_err(|error| match error {
             crate::Error::Sql(mut inner) if inner.code == "0A000" => {
                 inner.message = format!("{} (in function {})", inner.message, function.name.name);
                 crate::Error::Sql(inner)

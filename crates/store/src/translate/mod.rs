@@ -13,10 +13,12 @@
 //! that [`values`] has read. What cannot be said on SQLite is an error (`0A000`) that names it, never a different meaning.
 
 mod aggregate;
+mod circle;
 mod compare;
 mod dml;
 mod expr;
 mod function;
+mod guard;
 mod query;
 mod resolve;
 mod scope;
@@ -24,61 +26,19 @@ mod through;
 mod types;
 mod view;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::{Expr, Query};
 use values::{Type, Value};
 
-use crate::catalog::{Catalog, Name, Privilege, QName, Relation};
+use crate::catalog::{Catalog, Name, QName, Relation};
 use crate::error::{Result, SqlError};
 
 pub(crate) use aggregate::is_aggregate;
 pub(crate) use function::is_set_function;
+pub use guard::{Access, Deferred, Guard, Owner, Usage};
 pub use through::Destination;
 pub use types::resolve_type;
-
-/// What a reference wants of a relation.
-#[derive(Debug)]
-pub struct Access<'a> {
-    /// The privilege.
-    pub privilege: Privilege,
-    /// The columns concerned. Empty means the relation as a whole was named without any column (`count(*)`): one column's privilege is
-    /// enough to read, and `delete` knows no columns.
-    pub columns: &'a BTreeSet<Name>,
-}
-
-/// Decides what a statement may touch. Implemented by the policy room for a role; [`Owner`] for the house itself.
-pub trait Guard {
-    /// Refuses (42501) or accepts the use of a relation.
-    fn check(&self, relation: &Relation, access: &Access<'_>) -> Result<()>;
-    /// The condition that rows must meet to be seen, or none.
-    fn visible(&self, catalog: &Catalog, relation: &Relation) -> Result<Option<Arc<Expr>>>;
-    /// The condition that existing rows must meet to be touched by `privilege` (`Update` or `Delete`), or none. Without the select policies:
-    /// these are asked for through [`Guard::visible`] when the statement reads the table's columns.
-    fn touchable(&self, catalog: &Catalog, relation: &Relation, privilege: Privilege) -> Result<Option<Arc<Expr>>>;
-    /// Refuses or accepts a call of a function of the user's.
-    fn execute(&self, function: &crate::catalog::Function) -> Result<()>;
-}
-
-/// Nothing is refused and no row is hidden: migrations, owners' views, the house's own work.
-#[derive(Clone, Copy, Debug)]
-pub struct Owner;
-
-impl Guard for Owner {
-    fn check(&self, _: &Relation, _: &Access<'_>) -> Result<()> {
-        Ok(())
-    }
-    fn visible(&self, _: &Catalog, _: &Relation) -> Result<Option<Arc<Expr>>> {
-        Ok(None)
-    }
-    fn touchable(&self, _: &Catalog, _: &Relation, _: Privilege) -> Result<Option<Arc<Expr>>> {
-        Ok(None)
-    }
-    fn execute(&self, _: &crate::catalog::Function) -> Result<()> {
-        Ok(())
-    }
-}
 
 /// A translated statement.
 #[derive(Clone, Debug)]
@@ -162,6 +122,7 @@ impl<'a> Translator<'a> {
     /// Translates a query.
     pub fn select(&mut self, query: &Query) -> Result<Translated> {
         let (sql, columns) = self.query(query)?;
+        self.circles_of_query(query)?;
         Ok(Translated { sql, columns })
     }
 

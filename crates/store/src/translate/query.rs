@@ -811,7 +811,7 @@ impl Translator<'_> {
 }
 
 /// Is there a query inside the expression.
-fn has_query(expr: &Expr) -> bool {
+pub(super) fn has_query(expr: &Expr) -> bool {
     struct Look(bool);
     impl Visitor for Look {
         fn expr(&mut self, expr: &Expr, _: &Scope) {

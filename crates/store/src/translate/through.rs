@@ -56,6 +56,8 @@ pub(super) struct Target<'a> {
     checks: Vec<(Name, String)>,
     /// SQLite's name of the table in the statement.
     pub(super) alias: String,
+    /// Its row has been chosen and judged already.
+    pub(super) judged: bool,
 }
 
 /// One relation below the one that is named.
@@ -190,6 +192,7 @@ impl<'a> Translator<'a> {
                 conditions: Vec::new(),
                 checks: Vec::new(),
                 alias: alias.to_owned(),
+                judged: false,
             });
         };
         if self.depth >= DEPTH_MAX {
@@ -205,7 +208,9 @@ impl<'a> Translator<'a> {
         let before = std::mem::replace(&mut self.guard, guard);
         self.depth += 1;
         let result = self.opened(simple.below, alias, verb, cascaded, view.security_invoker).and_then(|below| {
-            let (values, condition, used) = self.over_view(&simple, &below, alias)?;
+            // An insert meets a view's condition only by its check option.
+            let asked = verb != Verb::Insert || cascaded || view.check_option.is_some();
+            let (values, condition, used) = self.over_view(&simple, &below, alias, asked)?;
             Ok((below, values, condition, used))
         });
         self.depth -= 1;
@@ -239,6 +244,7 @@ impl<'a> Translator<'a> {
         simple: &Simple<'_>,
         below: &Target<'a>,
         alias: &str,
+        asked: bool,
     ) -> Result<(Vec<String>, Option<String>, BTreeSet<Name>)> {
         let mut source = below.source(&simple.alias, simple.schema.clone());
         alias.clone_into(&mut source.sql);
@@ -261,8 +267,14 @@ impl<'a> Translator<'a> {
                 Ok::<_, crate::Error>(this.settle(value)?.sql)
             };
             let values = simple.items().map(|expr| value(this, expr)).collect::<Result<Vec<_>>>()?;
-            let condition = simple.select.filter.as_ref().map(|filter| this.boolean(filter)).transpose()?;
-            Ok((values, condition.map(|condition| condition.sql)))
+            let guard = this.guard;
+            if !asked {
+                // Its columns count as read all the same, what its subqueries read does not.
+                this.guard = &Owner;
+            }
+            let condition = simple.select.filter.as_ref().map(|filter| this.boolean(filter)).transpose();
+            this.guard = guard;
+            Ok((values, condition?.map(|condition| condition.sql)))
         });
         let frame = self.frames.pop();
         let (values, condition) = result?;
