@@ -38,6 +38,7 @@ SETTINGS = {
     "jwt_aud": "PGRST_JWT_AUD",
     "jwt_role_claim_key": "PGRST_JWT_ROLE_CLAIM_KEY",
     "openapi_mode": "PGRST_OPENAPI_MODE",
+    "pre_request": "PGRST_DB_PRE_REQUEST",
 }
 
 
@@ -143,6 +144,10 @@ class Server:
             "LC_ALL": "C.UTF-8",
         }
         for key, value in settings.items():
+            if key == "app_settings":
+                name, _, text = value.partition("=")
+                env[f"PGRST_APP_SETTINGS_{name}"] = text
+                continue
             if key not in SETTINGS:
                 raise SystemExit(f"unknown setting {key}")
             if value == "none":

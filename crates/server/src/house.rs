@@ -71,6 +71,7 @@ impl House {
 
         // Capabilities.
         let data = Arc::new(Data::new(store.clone(), data_config(settings)));
+        data.check().await.map_err(|error| Failure::Database(format!("data.pre_request: {}", error.message)))?;
 
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
@@ -217,6 +218,13 @@ pub fn data_config(settings: &Settings) -> DataConfig {
             TxEnd::Rollback => End::Rollback,
             TxEnd::RollbackAllowOverride => End::RollbackAllowOverride,
         },
+        pre_request: from.pre_request.clone(),
+        app_settings: from
+            .app_settings
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         openapi_mode: match from.openapi_mode {
             OpenApiMode::FollowPrivileges => data::openapi::OpenApiMode::FollowPrivileges,
             OpenApiMode::IgnorePrivileges => data::openapi::OpenApiMode::IgnorePrivileges,

@@ -1,5 +1,6 @@
 //! Every path of the house, in one table, and who answers it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
@@ -334,7 +335,11 @@ fn present(answer: Answer) -> Response {
     for (name, value) in answer.headers {
         // A value that cannot stand in a header is left out: the body says the same.
         if let Ok(value) = HeaderValue::try_from(value) {
-            headers.append(HeaderName::from_static(name), value);
+            match name {
+                Cow::Borrowed(name) => drop(headers.append(HeaderName::from_static(name), value)),
+                // Named by SQL: judged there to be a name.
+                Cow::Owned(name) => drop(HeaderName::try_from(name).map(|name| headers.append(name, value))),
+            }
         }
     }
     response

@@ -65,6 +65,9 @@ pub struct Catalog {
     pub roles: BTreeMap<Name, Role>,
     /// Default privileges for objects made later (`alter default privileges`), in the order given.
     pub default_grants: Vec<DefaultGrant>,
+    /// A function that is not listed here, such as a trigger's, may set `response.headers` or `response.status`.
+    #[serde(default)]
+    pub triggers_speak: bool,
 }
 
 /// A schema.
@@ -549,6 +552,20 @@ impl Catalog {
     /// Functions of this qualified name.
     pub fn functions(&self, schema: &str, name: &str) -> &[Arc<Function>] {
         self.functions.get(&QName::new(schema, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// May SQL of this schema set `response.headers` or `response.status`: does any of its texts mention such a name. A name that is
+    /// put together at run time is not found.
+    pub fn speaks(&self) -> bool {
+        let says = |text: &str| text.to_ascii_lowercase().contains("response.");
+        let expr = |expr: &Option<ExprText>| expr.as_ref().is_some_and(|expr| says(expr.text()));
+        self.triggers_speak
+            || self.functions.values().flatten().any(|function| says(&function.body))
+            || self.relations.values().any(|relation| {
+                relation.view.as_ref().is_some_and(|view| says(view.query.text()))
+                    || relation.columns.iter().any(|column| expr(&column.default))
+                    || relation.policies.iter().any(|policy| expr(&policy.using) || expr(&policy.check))
+            })
     }
 
     /// The role itself and every role it is a member of, directly or not; `public` is always among them.

@@ -1,5 +1,7 @@
 //! Answers: status, headers, body.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use store::catalog::{Relation, RelationKind};
 
@@ -12,7 +14,7 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// Headers, names in lower case.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body; `None` for answers that have none by their nature (HEAD, 204).
     pub body: Option<Bytes>,
     /// What went wrong inside, for the log only.
@@ -31,7 +33,7 @@ impl Answer {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.headers.push((Cow::Borrowed(name), value.into()));
         self
     }
 
@@ -47,7 +49,7 @@ impl Answer {
     /// Adds a body and its type.
     #[must_use]
     pub fn body(mut self, media: &MediaType, body: Vec<u8>) -> Self {
-        self.headers.push(("content-type", media.content_type()));
+        self.headers.push((Cow::Borrowed("content-type"), media.content_type()));
         self.body = Some(Bytes::from(body));
         self
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod describe;
 mod read;
+mod said;
 mod schema;
 mod write;
 
@@ -53,6 +54,10 @@ pub struct Config {
     pub plan: bool,
     /// How transactions end.
     pub tx_end: TxEnd,
+    /// A function without parameters that runs first in each request's transaction, perhaps with its schema: `api.check`.
+    pub pre_request: Option<String>,
+    /// What SQL reads as `current_setting('app.settings.<name>')`: names and values.
+    pub app_settings: Vec<(String, String)>,
     /// Whose privileges decide what the description lists.
     pub openapi_mode: OpenApiMode,
     /// The path under which the dialect answers, for its description.
@@ -74,6 +79,8 @@ impl Default for Config {
             aggregates: false,
             plan: false,
             tx_end: TxEnd::Commit,
+            pre_request: None,
+            app_settings: Vec::new(),
             openapi_mode: OpenApiMode::default(),
             base_path: "/".to_owned(),
             terse_errors: false,
@@ -130,7 +137,11 @@ impl Data {
         };
         let derived = ArcSwap::from_pointee(Derived::of(&store.catalog()));
         let paths = config.schemas.iter().map(|schema| (schema.clone(), search_path(&config, schema))).collect();
-        let common = Scope { timeout: config.timeout, ..Scope::default() };
+        let settings = config
+            .app_settings
+            .iter()
+            .map(|(name, value)| (format!("app.settings.{name}").into(), value.as_str().into()));
+        let common = Scope { timeout: config.timeout, settings: settings.collect(), ..Scope::default() };
         Self { store, config, request, derived, paths, common }
     }
 

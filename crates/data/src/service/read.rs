@@ -7,6 +7,7 @@ use store::catalog::Relation;
 use store::{Connection, Engine, Lane, Param};
 use values::{Type, Value};
 
+use super::said::Said;
 use super::{Answer, Asked, Data, catalog_of};
 use crate::cache::{self, Prepared};
 use crate::compile::{Compiled, Compiler};
@@ -59,19 +60,28 @@ impl Data {
         let total = self.total(&asked, form, count)?;
         let single = matches!(shape, MediaType::Object { .. });
         let output = shape.clone();
-        let alone = compiled.children.is_empty()
+        let around = self.around(&asked)?;
+        let alone = around.is_nothing()
+            && compiled.children.is_empty()
             && matches!(total, Total::None)
             && lane == Lane::Short
             && !asked.scope.rollback;
-        let page = match self.store.as_postgres() {
+        let (page, said) = match self.store.as_postgres() {
             Some(postgres) if alone => {
                 let mut collector = Collector::root(&compiled, form);
                 postgres.fetch(&asked.scope, &compiled.sql, &compiled.params, &mut |row| collector.row(row)).await?;
                 let rows = collector.alone();
                 let count = rows.len() as u64;
-                Page { body: body_of(rows, &compiled, &output), rows: count, total: None }
+                (Page { body: body_of(rows, &compiled, &output), rows: count, total: None }, Said::default())
             }
-            _ => self.store.read(asked.scope, lane, move |conn| page(conn, &compiled, &total, form, &output)).await?,
+            _ => {
+                let work = move |conn: &mut dyn Connection| -> Result<_, Failure> {
+                    around.before(conn)?;
+                    let page = page(conn, &compiled, &total, form, &output)?;
+                    Ok((page, around.after(conn)?))
+                };
+                self.store.read(asked.scope, lane, work).await?
+            }
         };
         if single && page.rows != 1 {
             return Err(ApiError::singular(page.rows).into());
@@ -87,14 +97,15 @@ impl Data {
                     .maybe("preference-applied", request.preferences.applied(request.method, false, false)));
             }
         };
-        Ok(Answer::new(status)
+        let answer = Answer::new(status)
             .header("content-range", range.to_string())
             .header("content-location", content_location(&request.target, &request.query))
             .maybe("content-profile", request.schema.announce.then(|| request.schema.name.clone()))
             .maybe("preference-applied", request.preferences.applied(request.method, false, false))
             .maybe("warning", legacy_warning(&legacy))
             .varies()
-            .body(&media, page.body))
+            .body(&media, page.body);
+        Ok(said.shape(answer))
     }
 
     /// The read compiled: from the cache of its shape, or now.

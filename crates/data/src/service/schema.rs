@@ -21,6 +21,8 @@ pub struct Derived {
     pub(crate) reads: Reads,
     /// Compiled writes by shape.
     pub(crate) writes: Writes,
+    /// Something in the database may set what the answer is.
+    pub(crate) speaks: bool,
     /// Descriptions by role.
     pub(crate) described: Shelf,
     /// Guards by role, made when first asked for. Bounded by the number of roles.
@@ -34,6 +36,7 @@ impl Derived {
             catalog: catalog.clone(),
             relationships: Relationships::of(catalog),
             reads: Reads::default(),
+            speaks: catalog.speaks(),
             writes: Writes::default(),
             described: Shelf::default(),
             guards: RwLock::default(),

@@ -31,8 +31,14 @@ impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, relation, media, upsertable } = self.ready(&asked)?;
         let job = write.clone();
-        let written = self.store.write(asked.scope, move |tx| job.run(tx)).await?;
-        Ok(present(asked.request, &relation, &write, written, &media, upsertable))
+        let around = self.around(&asked)?;
+        let work = move |tx: &mut store::Tx<'_>| -> Result<_, Failure> {
+            around.before(tx.conn())?;
+            let written = job.run(tx)?;
+            Ok((written, around.after(tx.conn())?))
+        };
+        let (written, said) = self.store.write(asked.scope, work).await?;
+        Ok(said.shape(present(asked.request, &relation, &write, written, &media, upsertable)))
     }
 
     /// Plans and compiles, or finds what another request of this shape left, and binds the values. Apart from the waiting, so that what

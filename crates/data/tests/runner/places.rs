@@ -71,7 +71,10 @@ fn keys(settings: &Settings) -> Result<testkit::house::Settings, String> {
     let mut keys = Vec::new();
     for (name, value) in settings {
         let key = match &**name {
-            "schemas" | "max_rows" | "aggregates" | "plan" | "tx_end" | "openapi_mode" => format!("data.{name}"),
+            "schemas" | "max_rows" | "aggregates" | "plan" | "tx_end" | "openapi_mode" | "pre_request"
+            | "app_settings" => {
+                format!("data.{name}")
+            }
             "anon_role" | "jwt_aud" | "jwt_role_claim_key" => format!("auth.{name}"),
             _ => return Err(format!("there is no setting `{name}`")),
         };

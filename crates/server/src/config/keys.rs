@@ -227,8 +227,11 @@ pub const KEYS: &[Key] = &[
     Key::new("data.client_error_verbosity", "How much of an error clients are told: `minimal` leaves out `details` and `hint`.", |s| {
         &mut s.data.client_error_verbosity
     }),
-    Key::new("data.pre_request", "Not supported: a value is refused, so that nobody relies on a function that never runs.", |s| {
+    Key::new("data.pre_request", "A function without parameters, such as `public.check_request`, that runs first in the transaction of every request.", |s| {
         &mut s.data.pre_request
+    }),
+    Key::new("data.app_settings", "Values for SQL, each as `name=value`: `current_setting('app.settings.name', true)` reads it. No place for secrets.", |s| {
+        &mut s.data.app_settings
     }),
     Key::new(
         "cors.allowed_origins",

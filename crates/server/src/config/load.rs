@@ -346,9 +346,9 @@ mod tests {
             ("[data]\nplan = 1", vec![], "mainstay.toml:2: data.plan takes true or false"),
             ("[data]\nschemas = [1]", vec![], "mainstay.toml:2: data.schemas takes a list of texts"),
             (
-                "[data]\npre_request = 'check'",
+                "[data]\npre_request = 'check()'",
                 vec![],
-                "mainstay.toml:2: data.pre_request is not supported; put the check into row policies",
+                "mainstay.toml:2: data.pre_request must be the name of a function, such as public.check_request",
             ),
             (
                 "",

@@ -210,6 +210,7 @@ pub struct Data {
     pub openapi_mode: OpenApiMode,
     pub client_error_verbosity: Verbosity,
     pub pre_request: Option<String>,
+    pub app_settings: Vec<String>,
 }
 
 impl Default for Data {
@@ -224,6 +225,7 @@ impl Default for Data {
             openapi_mode: OpenApiMode::FollowPrivileges,
             client_error_verbosity: Verbosity::Verbose,
             pre_request: None,
+            app_settings: Vec::new(),
         }
     }
 }

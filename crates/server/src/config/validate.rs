@@ -29,11 +29,18 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
     if settings.data.schemas.is_empty() {
         wrong.push(("data.schemas", "data.schemas must name at least one schema".to_owned()));
     }
-    if settings.data.pre_request.is_some() {
-        wrong.push((
-            "data.pre_request",
-            "data.pre_request is not supported; put the check into row policies".to_owned(),
-        ));
+    if settings.data.pre_request.as_ref().is_some_and(|name| name.split('.').any(str::is_empty) || name.contains('(')) {
+        let text = "data.pre_request must be the name of a function, such as public.check_request";
+        wrong.push(("data.pre_request", text.to_owned()));
+    }
+    for pair in &settings.data.app_settings {
+        let word = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+        };
+        if !pair.split_once('=').is_some_and(|(name, _)| word(name)) {
+            let text = format!("data.app_settings: {pair} is no setting; write it like plan=pro");
+            wrong.push(("data.app_settings", text));
+        }
     }
     if let Some(url) = &settings.store.url
         && !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
@@ -84,7 +91,11 @@ mod tests {
             (with(|s| s.auth.jwks = Some(Secret::new("{}".to_owned()))), vec!["auth.jwks"]),
             (with(|s| s.auth.jwt_role_claim_key = "..".to_owned()), vec!["auth.jwt_role_claim_key"]),
             (with(|s| s.data.schemas.clear()), vec!["data.schemas"]),
-            (with(|s| s.data.pre_request = Some("f".to_owned())), vec!["data.pre_request"]),
+            (with(|s| s.data.pre_request = Some("api.f".to_owned())), vec![]),
+            (with(|s| s.data.pre_request = Some("f()".to_owned())), vec!["data.pre_request"]),
+            (with(|s| s.data.app_settings = vec!["plan=a=b".to_owned(), "p.x=".to_owned()]), vec![]),
+            (with(|s| s.data.app_settings = vec!["plan".to_owned()]), vec!["data.app_settings"]),
+            (with(|s| s.data.app_settings = vec!["a b=1".to_owned()]), vec!["data.app_settings"]),
             (with(|s| s.store.url = Some(Secret::new("mysql://x".to_owned()))), vec!["store.url"]),
             (with(|s| s.store.url = Some(Secret::new("postgres://x/y".to_owned()))), vec![]),
             (with(|s| s.server.public_url = Some("example.org".to_owned())), vec!["server.public_url"]),

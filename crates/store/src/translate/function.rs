@@ -224,6 +224,15 @@ impl Translator<'_> {
     }
 
     /// A function whose body is one query, as a scalar subquery.
+    /// A call as a statement of its own.
+    pub(super) fn called(&mut self, call: &FunctionCall) -> Result<(String, Vec<OutColumn>)> {
+        let function = self
+            .user_function(call)?
+            .ok_or_else(|| SqlError::new("42883", format!("function {}() does not exist", call.name.name)))?;
+        let args = self.named_arguments(call, &function)?;
+        self.unfold(&function, args)
+    }
+
     fn unfold_scalar(&mut self, function: &Arc<Function>, args: Vec<(Option<Name>, Typed)>) -> Result<Typed> {
         let ty = match &function.returns {
             Returns::Scalar { ty, set: false } => ty.clone(),

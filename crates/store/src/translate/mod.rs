@@ -126,6 +126,12 @@ impl<'a> Translator<'a> {
         Ok(Translated { sql, columns })
     }
 
+    /// Translates the call of a function of the user's, for what it does; what it returns may be anything.
+    pub fn invoke(&mut self, call: &sql::ast::FunctionCall) -> Result<Translated> {
+        let (sql, columns) = self.called(call)?;
+        Ok(Translated { sql, columns })
+    }
+
     /// Translates an expression over the columns of one relation (a check, a default, a generated column, a policy), which SQLite knows
     /// by `alias`; an empty alias leaves the columns bare, as `create table` and `create index` want them. The result is coerced to `target`
     /// as in an assignment, if one is given.

@@ -71,6 +71,7 @@ pub fn load_catalog(conn: &mut dyn Connection) -> Result<Catalog> {
             relation.policies.push(policy(row));
         }
     }
+    catalog.triggers_speak = ask::<bool>(conn, queries::TRIGGERS_SPEAK)?.contains(&true);
     catalog.functions = routines::functions(ask(conn, queries::FUNCTIONS)?, &types, &names, &columns);
     catalog.relations =
         relations.into_values().map(|relation| (relation.name.clone(), Arc::new(relation))).collect::<BTreeMap<_, _>>();

@@ -167,6 +167,16 @@ pub(super) const FUNCTIONS: &str = concat!(
     " order by n.nspname, p.proname, p.oid) t"
 );
 
+/// Whether a trigger's function mentions a setting that says what the answer is.
+pub(super) const TRIGGERS_SPEAK: &str = concat!(
+    "select to_json(exists (
+    select from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where p.prorettype = 'pg_catalog.trigger'::regtype and p.prosrc ~* 'response[.]' and ",
+    of_users!(),
+    "))::text"
+);
+
 pub(super) const SEQUENCES: &str = concat!(
     "select row_to_json(t)::text from (
     select n.nspname as schema, c.relname as name, s.seqstart as start, s.seqincrement as increment, s.seqmin as min, s.seqmax as max,
