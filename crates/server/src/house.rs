@@ -17,11 +17,11 @@ use tokio::task::JoinHandle;
 use web::health::{Health, Probe};
 use web::{App as WebApp, Cors, Drained, Limits, Listener};
 
-use crate::caller::Gate;
 use crate::config::settings::{OpenApiMode, TxEnd, Verbosity};
 use crate::config::{App, Settings};
 use crate::database::{Database, Watch};
 use crate::failure::Failure;
+use crate::front::{Desk, Front, at_start_only};
 use crate::keys::Keys;
 use crate::routes::{REST, Routes};
 use crate::workers::{Pulse, Workers};
@@ -44,6 +44,9 @@ pub struct Running {
     pub data: Arc<Data>,
     /// What is worth saying about the migrations folder.
     pub notices: Vec<String>,
+    app: App,
+    clock: Arc<dyn Clock>,
+    front: Arc<Front>,
     health: Arc<Health>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
@@ -70,8 +73,9 @@ impl House {
         let (store, notices) = open_store(app, participants, watch).await?;
 
         // Capabilities.
-        let data = Arc::new(Data::new(store.clone(), data_config(settings)));
-        data.check().await.map_err(|error| Failure::Database(format!("data.pre_request: {}", error.message)))?;
+        let desk = Desk::open(app, store.clone(), &keys, clock.clone()).await?;
+        let data = desk.data.clone();
+        let front = Arc::new(Front::new(desk));
 
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
@@ -80,25 +84,58 @@ impl House {
         measures::register(&registry, &store);
 
         // The routes, and the fused function around them.
-        let gate = Gate::new(keys.verifier(app)?, &settings.auth.anon_role, clock.clone());
         let metrics = settings.metrics.enabled.then(|| registry.clone());
         let routes =
-            Routes::new(data.clone(), gate, health.clone(), metrics, app.name(), settings.server.public_url.clone());
-        let app = WebApp::new(routes, limits(settings), cors(settings), registry, clock, Arc::new(SystemRandom));
+            Routes::new(front.clone(), health.clone(), metrics, app.name(), settings.server.public_url.clone());
+        let served_by =
+            WebApp::new(routes, limits(settings), cors(settings), registry, clock.clone(), Arc::new(SystemRandom));
 
         let (stop, stopped) = oneshot::channel();
         let served = telemetry::spawn(
             "http server",
-            web::serve(listener, Arc::new(app), async {
+            web::serve(listener, Arc::new(served_by), async {
                 // A sender that was dropped wants the end as well.
                 stopped.await.ok();
             }),
         );
-        Ok(Running { address, url, keys, store, data, notices, health, stop, served, workers })
+        let running = Running {
+            address,
+            url,
+            keys,
+            store,
+            data,
+            notices,
+            app: app.clone(),
+            clock,
+            front,
+            health,
+            stop,
+            served,
+            workers,
+        };
+        Ok(running)
     }
 }
 
 impl Running {
+    /// Reads the schema again, as `notify pgrst, 'reload schema'` does. On SQLite it changes by migrations only.
+    pub fn reload_schema(&self) {
+        self.workers.reload_schema();
+    }
+
+    /// Waits until the database asks for the settings to be read again (`notify pgrst, 'reload config'`).
+    pub async fn config_asked(&self) {
+        self.workers.config_asked().await;
+    }
+
+    /// Follows settings that were read again: those of `[data]` and `[auth]`. Answers with the names of others that differ and need a
+    /// new start. What cannot be followed leaves everything as it was.
+    pub async fn reload(&self, app: &App) -> Result<Vec<&'static str>, Failure> {
+        let keys = Keys::of(app)?;
+        self.front.exchange(Desk::open(app, self.store.clone(), &keys, self.clock.clone()).await?);
+        Ok(at_start_only(&self.app, app))
+    }
+
     /// Ends well: not ready any more, nothing new accepted, what was begun finished within the limits.
     pub async fn shutdown(self) -> Drained {
         self.health.drain();
@@ -106,7 +143,7 @@ impl Running {
         self.stop.send(()).ok();
         let drained = self.served.await.unwrap_or(Drained { cut: 0 });
         self.workers.stop().await;
-        drop(self.data);
+        drop((self.data, self.front));
         release(self.store).await;
         drained
     }

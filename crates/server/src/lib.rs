@@ -13,7 +13,7 @@
 //! - Every key of the configuration is in one table, which reads, checks, shows and documents it.
 //!
 //! ## Walk
-//! [`house::House::start`], then [`routes`], then [`caller`].
+//! [`house::House::start`], then [`routes`], then [`front`] and [`caller`].
 //!
 //! ## Not here
 //! The dialect (`data`), HTTP (`web`), engines and migrations (`store`).
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod database;
 pub mod failure;
+pub mod front;
 pub mod house;
 pub mod keys;
 mod measures;

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use data::request::{ApiError, Parts, Verbosity};
-use data::{Answer, Data, openapi};
+use data::request::{ApiError, Parts};
+use data::{Answer, openapi};
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RANGE, VARY};
 use http::request::Parts as Head;
 use http::uri::Authority;
@@ -19,7 +19,7 @@ use telemetry::metrics::Exposition;
 use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
-use crate::caller::Gate;
+use crate::front::{Desk, Front};
 
 /// The verb is not one of the route's.
 pub const METHOD_NOT_ALLOWED: Code = Code {
@@ -70,10 +70,8 @@ const TABLE: &[(Place, Route)] = &[
 /// All that answers requests.
 pub struct Routes {
     table: Vec<Route>,
-    /// The dialect.
-    pub data: Arc<Data>,
-    /// Who asks.
-    pub gate: Gate,
+    /// The dialect, and who may use it.
+    pub front: Arc<Front>,
     /// What probes are told.
     pub health: Arc<Health>,
     /// What is counted; none when `/metrics` is not served.
@@ -82,31 +80,18 @@ pub struct Routes {
     pub title: String,
     /// The address clients use, when it is set rather than seen in the request.
     pub public_url: Option<String>,
-    /// Errors tell code and message only.
-    pub verbosity: Verbosity,
 }
 
 impl Routes {
     /// The routes of a house.
     pub fn new(
-        data: Arc<Data>,
-        gate: Gate,
+        front: Arc<Front>,
         health: Arc<Health>,
         metrics: Option<Arc<Registry>>,
         title: String,
         public_url: Option<String>,
     ) -> Self {
-        let verbosity = if data.config().terse_errors { Verbosity::Minimal } else { Verbosity::Verbose };
-        Self {
-            table: TABLE.iter().map(|(_, route)| *route).collect(),
-            data,
-            gate,
-            health,
-            metrics,
-            title,
-            public_url,
-            verbosity,
-        }
+        Self { table: TABLE.iter().map(|(_, route)| *route).collect(), front, health, metrics, title, public_url }
     }
 }
 
@@ -158,7 +143,7 @@ impl Handler for Routes {
 
     fn present(&self, route: usize, error: &Error, id: &RequestId) -> Response {
         if TABLE.get(route).is_some_and(|(place, _)| *place == Place::Rest) {
-            let mut response = present(Answer::error(&in_dialect(error), self.verbosity));
+            let mut response = present(Answer::error(&in_dialect(error), self.front.desk().verbosity));
             problem::retry_after(error, &mut response);
             return response;
         }
@@ -170,12 +155,20 @@ impl Handler for Routes {
     }
 }
 
+impl Desk {
+    fn refuse(&self, error: &ApiError, head: &Head) -> Response {
+        let answer = Answer::error(error, self.verbosity);
+        present(if head.method == Method::HEAD { answer.without_body() } else { answer })
+    }
+}
+
 impl Routes {
     /// The dialect: token first, then everything else in its own order.
     async fn rest(&self, mut request: Request) -> Result<Response> {
-        let caller = match self.gate.caller(&request.head.headers) {
+        let desk = self.front.desk();
+        let caller = match desk.gate.caller(&request.head.headers) {
             Ok(caller) => caller,
-            Err(error) => return Ok(self.refuse(&error, &request.head)),
+            Err(error) => return Ok(desk.refuse(&error, &request.head)),
         };
         // What other verbs send along is not read.
         let body = match request.head.method {
@@ -184,33 +177,29 @@ impl Routes {
         };
         let mut parts = match parts(&request.head) {
             Ok(parts) => parts,
-            Err(error) => return Ok(self.refuse(&error, &request.head)),
+            Err(error) => return Ok(desk.refuse(&error, &request.head)),
         };
         parts.body = body;
-        Ok(present(self.data.handle(&parts, &caller).await))
-    }
-
-    fn refuse(&self, error: &ApiError, head: &Head) -> Response {
-        let answer = Answer::error(error, self.verbosity);
-        present(if head.method == Method::HEAD { answer.without_body() } else { answer })
+        Ok(present(desk.data.handle(&parts, &caller).await))
     }
 
     /// The description of what this caller may do.
     fn openapi(&self, head: &Head) -> Response {
-        let caller = match self.gate.caller(&head.headers) {
+        let desk = self.front.desk();
+        let caller = match desk.gate.caller(&head.headers) {
             Ok(caller) => caller,
-            Err(error) => return self.refuse(&error, head),
+            Err(error) => return desk.refuse(&error, head),
         };
         let url = format!("{}{REST}", self.address(head));
         let about = openapi::About { title: &self.title, version: env!("CARGO_PKG_VERSION"), url: &url };
-        match self.data.description(&caller, &about) {
+        match desk.data.description(&caller, &about) {
             Ok(document) => {
                 let mut response = response::json(StatusCode::OK, document);
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, apikey, Host"));
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
                 response
             }
-            Err(error) => self.refuse(&error, head),
+            Err(error) => desk.refuse(&error, head),
         }
     }
 

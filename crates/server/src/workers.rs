@@ -48,10 +48,22 @@ impl Pulse {
 /// Everything that runs; it ends when this is dropped.
 pub(crate) struct Workers {
     tasks: Vec<JoinHandle<()>>,
+    schema: Arc<Notify>,
+    config: Arc<Notify>,
     _listener: Option<Listener>,
 }
 
 impl Workers {
+    /// Has the schema read again. Where nobody follows it (SQLite), it changes by migrations only.
+    pub(crate) fn reload_schema(&self) {
+        self.schema.notify_one();
+    }
+
+    /// Waits until the database asks for the settings to be read again.
+    pub(crate) async fn config_asked(&self) {
+        self.config.notified().await;
+    }
+
     /// Ends them and waits until they are gone, and with them what they hold.
     pub(crate) async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {
@@ -74,22 +86,22 @@ impl Drop for Workers {
 pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>) -> Workers {
     let mut tasks = vec![telemetry::spawn("store pulse", beat(store.clone(), pulse.clone()))];
     let mut listener = None;
+    let (schema, config) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     if let Some(engine) = store.as_postgres() {
-        let changed = Arc::new(Notify::new());
-        let notify = changed.clone();
+        let (changed, asked) = (schema.clone(), config.clone());
         let heard = engine.listen(CHANNEL, move |payload| match payload {
             // Empty: the connection was lost for a while, and something may have been missed.
-            "" | "reload schema" => notify.notify_one(),
-            "reload config" => tracing::warn!("settings are read at start only: restart the server to reload them"),
+            "" | "reload schema" => changed.notify_one(),
+            "reload config" => asked.notify_one(),
             other => tracing::warn!(payload = other, "a notification that nobody understands"),
         });
         match heard {
             Ok(heard) => listener = Some(heard),
             Err(error) => tracing::error!(%error, "the schema is not followed: listening failed"),
         }
-        tasks.push(telemetry::spawn("schema reload", follow(store.clone(), engine.clone(), changed)));
+        tasks.push(telemetry::spawn("schema reload", follow(store.clone(), engine.clone(), schema.clone())));
     }
-    Workers { tasks, _listener: listener }
+    Workers { tasks, schema, config, _listener: listener }
 }
 
 async fn beat(store: Arc<Store>, pulse: Arc<Pulse>) {

@@ -51,9 +51,13 @@ struct Served {
 
 impl Served {
     fn start(app: &str) -> Self {
+        Self::of(app, Stdio::null())
+    }
+
+    fn of(app: &str, log: Stdio) -> Self {
         let mut child = mainstay(&["serve", app, "--listen", "127.0.0.1:0", "--json"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -73,9 +77,13 @@ impl Served {
         })
     }
 
-    fn signal(mut self, name: &str) -> i32 {
+    fn send(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    fn signal(mut self, name: &str) -> i32 {
+        self.send(name);
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 }
@@ -111,6 +119,32 @@ fn a_new_app_serves_at_once_and_ends_well() {
 
     assert_eq!(served.signal("TERM"), 0);
     assert_eq!(Served::start(&app).signal("INT"), 0);
+}
+
+#[test]
+fn signals_have_settings_read_again_and_wrong_ones_change_nothing() {
+    let (_folder, app) = app();
+    let mut served = Served::of(&app, Stdio::piped());
+    let mut log = BufReader::new(served.child.stderr.take().unwrap()).lines();
+    let mut heard = |message: &str| log.by_ref().map(|line| line.unwrap()).find(|line| line.contains(message)).unwrap();
+    let settings = |text: &str| fs::write(Path::new(&app).join("mainstay.toml"), text).unwrap();
+    let counted = || served.get("/rest/v1/todo?select=count()").0;
+    assert_eq!(counted(), 400);
+
+    settings("[data]\naggregates = true\n[server]\nthreads = 1\n");
+    served.send("USR2");
+    assert!(heard("were read again").contains("server.threads"));
+    assert_eq!(counted(), 200);
+
+    for wrong in ["[data]\naggregates = 7\n", "[data]\npre_request = 'nobody'\n"] {
+        settings(wrong);
+        served.send("USR2");
+        heard("the settings stay as they are");
+        assert_eq!(counted(), 200);
+    }
+    served.send("USR1");
+    heard("asked to read the schema again");
+    assert_eq!(served.signal("TERM"), 0);
 }
 
 #[test]

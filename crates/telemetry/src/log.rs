@@ -13,7 +13,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -87,9 +87,16 @@ pub fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let targets: Targets = filter.parse().map_err(|e| {
-        InitError(format!("the log filter {filter:?} cannot be read ({e}): write it like info or warn,web=debug"))
-    })?;
+    let wrong = |why: &str| {
+        InitError(format!("the log filter {filter:?} cannot be read ({why}): write it like info or warn,web=debug"))
+    };
+    // A word alone that is no level would be taken for a module, and everything else for silence.
+    for word in filter.split(',').map(str::trim).filter(|word| !word.contains('=')) {
+        if word.parse::<LevelFilter>().is_err() {
+            return Err(wrong(&format!("{word:?} is no level")));
+        }
+    }
+    let targets: Targets = filter.parse().map_err(|e: tracing_subscriber::filter::ParseError| wrong(&e.to_string()))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .fmt_fields(Line { format, clock: Arc::clone(&clock) })

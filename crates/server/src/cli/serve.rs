@@ -20,7 +20,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   mainstay serve shop --listen 0.0.0.0:8080 --data-dir /var/lib/shop --json
   MAINSTAY_STORE__URL=postgres://user:password@localhost/shop mainstay serve shop
 
-What is printed goes to standard output, the log to standard error. SIGTERM and SIGINT end it well: what was begun is finished.";
+What is printed goes to standard output, the log to standard error. SIGTERM and SIGINT end it well: what was begun is finished.
+SIGUSR1 reads PostgreSQL's schema again, SIGUSR2 the settings of [data] and [auth].";
 
 /// Stack of a thread that answers requests. Everything that nests is bounded; this is room for what the bounds allow, and costs nothing
 /// until it is used.
@@ -68,6 +69,9 @@ impl Serve {
         // Heard from the beginning, so that a start can be ended well, too.
         let mut term = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // By themselves they would end the process.
+        let mut reload_schema = signal(SignalKind::user_defined1())?;
+        let mut reload_config = signal(SignalKind::user_defined2())?;
         let running = tokio::select! {
             started = House::start(app, output::progress()) => started?,
             _ = term.recv() => return Ok(EXIT_OK),
@@ -87,14 +91,38 @@ impl Serve {
             welcome(app, &running);
         }
         tracing::info!(address = running.address.as_str(), engine = engine_name(running.store.engine()), "serving");
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = reload_schema.recv() => {
+                    tracing::info!("asked to read the schema again");
+                    running.reload_schema();
+                }
+                _ = reload_config.recv() => self.reload(&running).await,
+                () = running.config_asked() => self.reload(&running).await,
+            }
         }
         tracing::info!("finishing what was begun");
         let drained = running.shutdown().await;
         tracing::info!("stopped: {drained}");
         Ok(EXIT_OK)
+    }
+
+    /// Reads the settings again. What is wrong with them is said, and changes nothing.
+    async fn reload(&self, running: &Running) {
+        let app = match self.app.load(self.listen.clone()) {
+            Ok(app) => app,
+            Err(error) => return tracing::error!(%error, "the settings stay as they are"),
+        };
+        match running.reload(&app).await {
+            Ok(left) if left.is_empty() => tracing::info!("the settings were read again"),
+            Ok(left) => tracing::warn!(
+                settings = left.join(", "),
+                "the settings of [data] and [auth] were read again; these others changed and need a new start"
+            ),
+            Err(error) => tracing::error!(%error, "the settings stay as they are"),
+        }
     }
 }
 

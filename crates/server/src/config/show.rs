@@ -61,6 +61,8 @@ pub fn documentation() -> String {
          The variable of a key is `MAINSTAY_` + section + `__` + key in capitals: `data.max_rows` is `MAINSTAY_DATA__MAX_ROWS`. Lists are\n\
          separated by commas there. An empty variable unsets an optional setting. The data folder is `{DATA_DIR}` in the app's folder\n\
          unless `store.data_dir` says otherwise.\n\n\
+         A running server reads `[data]` and `[auth]` again when it gets `SIGUSR2`, or `notify pgrst, 'reload config'` from PostgreSQL; what\n\
+         is wrong then is logged and changes nothing. All else needs a new start.\n\n\
          This page is generated from the table of keys by `mainstay config docs`; a test keeps it current.\n"
     );
     let mut defaults = Settings::default();

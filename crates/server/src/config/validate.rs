@@ -104,6 +104,8 @@ mod tests {
             (with(|s| s.cors.allowed_origins = vec!["https://a.b/".to_owned()]), vec!["cors.allowed_origins"]),
             (with(|s| s.cors.allowed_origins = vec!["*".to_owned()]), vec!["cors.allowed_origins"]),
             (with(|s| s.log.level = "web=loud".to_owned()), vec!["log.level"]),
+            (with(|s| s.log.level = "loud".to_owned()), vec!["log.level"]),
+            (with(|s| s.log.level = "warn,web".to_owned()), vec!["log.level"]),
             (with(|s| s.log.level = "info,web::access=off".to_owned()), vec![]),
         ] {
             let keys: Vec<&str> = validate(&settings).into_iter().map(|(key, _)| key).collect();
