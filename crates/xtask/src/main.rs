@@ -2,7 +2,7 @@
 //!
 //! ## What
 //! `cargo x check` judges the house by its law; `cargo x test` does all that a change must pass; `cargo x new-room` lays out a room;
-//! `cargo x oracle` replays the request cases against a real PostgREST.
+//! `cargo x fuzz` lets libFuzzer try the parsers; `cargo x clients` runs real clients; `cargo x oracle` replays the request cases against a real PostgREST.
 //!
 //! ## Words
 //! A *law* is a function from the house to the places that break it ([`law`]). A *step* of the test command is a check or the tests.
@@ -14,6 +14,8 @@
 //! ## Not here
 //! What tests share (`testkit`).
 
+mod clients;
+mod fuzz;
 mod house;
 mod law;
 mod postgres;
@@ -31,6 +33,9 @@ const HELP: &str = "\
 cargo x check              the law of the house, and cargo-deny where it is installed
 cargo x test               everything a change must pass; installs PostgreSQL when it is missing
 cargo x new-room NAME N    a new crate NAME on floor N
+cargo x fuzz [TARGET] [--seconds N]
+                           parsers and values on inputs that grow by coverage; wants a C++ compiler
+cargo x clients            unmodified supabase-js and postgrest-py from npm and PyPI against the server, on both engines
 cargo x oracle [ARGS]      the request cases against a real PostgREST (tools/oracle/README.md)
 ";
 
@@ -41,6 +46,8 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["test"] => Ok(test::run()),
         ["new-room", name, floor] => room::make(name, floor).map(|()| true),
+        ["clients"] => clients::run(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["oracle", rest @ ..] => oracle(rest),
         ["help" | "--help" | "-h"] => {
             say(HELP);
