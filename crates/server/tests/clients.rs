@@ -87,7 +87,7 @@ fn serve(engine: Engine) -> Served {
 fn run(mut client: Command, served: &Served, checks_min: usize) {
     let done = client.args([&served.url, &served.anon, &served.service]).output().unwrap();
     let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    print!("{out}");
+    eprint!("{out}");
     let passed = out.lines().last().and_then(|line| line.strip_suffix(" passed, 0 failed"));
     let passed = passed.and_then(|count| count.parse::<usize>().ok());
     assert!(done.status.success() && passed.is_some_and(|passed| passed >= checks_min), "{out}{error}");
