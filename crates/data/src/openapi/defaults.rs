@@ -5,7 +5,7 @@
 
 use sql::ast::{Expr, Literal, TypeName, UnaryOp};
 use sql::visit::{self, Scope, VisitorMut};
-use store::catalog::Column;
+use store::catalog::{Catalog, Column};
 
 /// What a column takes when nothing is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,16 @@ pub(super) enum Given {
 }
 
 /// What this column takes when nothing is given; `None` is null.
-pub(super) fn given(column: &Column) -> Option<Given> {
+pub(super) fn given(catalog: &Catalog, column: &Column) -> Option<Given> {
     if column.generated.is_some() {
         return None;
     }
     if column.identity.is_some() || column.sequence.is_some() {
         return Some(Given::Numbered);
     }
-    let default = column.default.as_ref()?;
+    // A column without one of its own takes its domain's.
+    let of_domain = || catalog.domains.get(column.domain.as_ref()?)?.default.as_ref();
+    let default = column.default.as_ref().or_else(of_domain)?;
     let Some(tree) = default.tree() else { return Some(Given::Computed(default.text().to_owned())) };
     of_tree(tree)
 }

@@ -64,7 +64,7 @@ fn column_schema(catalog: &Catalog, relation: &Relation, column: &Column, eyes: 
         schema["readOnly"] = json!(true);
         notes.push("Computed by the database.".to_owned());
     }
-    match given(column) {
+    match given(catalog, column) {
         None => {}
         Some(Given::Numbered) => notes.push("Numbered by the database.".to_owned()),
         Some(Given::Computed(text)) => notes.push(format!("Default `{text}`.")),
@@ -117,7 +117,7 @@ pub(super) fn write_schema(catalog: &Catalog, relation: &Relation, privilege: Pr
             continue;
         }
         properties.put(&*column.name, column_schema(catalog, relation, column, eyes));
-        if privilege == Privilege::Insert && column.not_null && given(column).is_none() {
+        if privilege == Privilege::Insert && column.not_null && given(catalog, column).is_none() {
             required.push(column.name.to_string());
         }
     }

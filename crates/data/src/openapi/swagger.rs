@@ -185,7 +185,7 @@ fn property(catalog: &Catalog, relation: &Relation, at: usize, column: &Column, 
     };
     let kind = kind(&column.ty);
     Object::new()
-        .maybe("default", default(column, kind))
+        .maybe("default", default(catalog, column, kind))
         .maybe("description", (!about.is_empty()).then(|| about.join("\n\n")))
         .maybe("enum", labels)
         .with("format", format(&column.ty))
@@ -232,8 +232,8 @@ fn format(ty: &Type) -> String {
 }
 
 /// The default: text as it is, other types where it reads as JSON.
-fn default(column: &Column, kind: &str) -> Option<Value> {
-    let (Given::Constant(text) | Given::Computed(text)) = given(column)? else { return None };
+fn default(catalog: &Catalog, column: &Column, kind: &str) -> Option<Value> {
+    let (Given::Constant(text) | Given::Computed(text)) = given(catalog, column)? else { return None };
     match kind {
         "string" => Some(Value::from(text)),
         "boolean" | "integer" | "number" => serde_json::from_str(&text).ok(),

@@ -21,6 +21,8 @@ use crate::write::{Template, Upsert, Write, Writer, Written};
 /// A write ready to run, and what its answer needs to know.
 struct Ready {
     write: Arc<Write>,
+    /// The values, when they mean the transaction's time and are bound in it.
+    late: Option<(Payload, values::Session)>,
     relation: Arc<Relation>,
     media: MediaType,
     /// The request may find rows that are there already.
@@ -29,12 +31,19 @@ struct Ready {
 
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
-        let Ready { write, relation, media, upsertable } = self.ready(&asked)?;
+        let Ready { write, late, relation, media, upsertable } = self.ready(&asked)?;
         let job = write.clone();
         let around = self.around(&asked)?;
         let work = move |tx: &mut store::Tx<'_>| -> Result<_, Failure> {
             around.before(tx.conn())?;
-            let written = job.run(tx)?;
+            let written = match &late {
+                None => job.run(tx)?,
+                Some((payload, session)) => {
+                    let mut job = Write::clone(&job);
+                    job.bind(payload, &values::Session { now_us: Some(tx.conn().now()), ..*session })?;
+                    job.run(tx)?
+                }
+            };
             Ok((written, around.after(tx.conn())?))
         };
         let (written, said) = self.store.write(asked.scope, work).await?;
@@ -77,15 +86,21 @@ impl Data {
             }
         };
         write.limit(max_affected(request), singular);
+        let mut late = None;
         if request.method != Method::Delete {
+            let payload = payload_of(request);
             let session = values::Session { now_us: None, zone: zone_of(&request.preferences) };
-            write.bind(payload_of(request), &session)?;
+            if write.bind(payload, &session).is_err() {
+                // A value such as `now` means the transaction's time: whatever that is, it can be read.
+                write.bind(payload, &values::Session { now_us: Some(0), ..session })?;
+                late = Some((payload.clone(), session));
+            }
         }
         let upsertable = request.method == Method::Post
             && (upsert_of(request, relation.primary_key.as_ref()).is_some()
                 || relation.primary_key.is_some()
                 || request.query.on_conflict.is_some());
-        Ok(Ready { write: Arc::new(write), relation, media, upsertable })
+        Ok(Ready { write: Arc::new(write), late, relation, media, upsertable })
     }
 
     /// The plan of what a write chooses and gives back.

@@ -50,6 +50,7 @@ impl Write {
             }
             (Gives::Cells(cells), Steps::Checked { params, .. }) => fill(params, payload, cells, session)?,
             (Gives::Rows(missing, types), Steps::Rows { rows, .. }) => {
+                rows.clear();
                 rows.reserve(payload.rows());
                 for (shape, (places, run)) in runs(payload, *missing).into_iter().enumerate() {
                     for row in run {

@@ -219,7 +219,8 @@ fn scan(text: &str) -> Step<Fields> {
             continue;
         }
         any = true;
-        if f.special.is_some_and(|s| !matches!(s, Special::Day(_))) {
+        let parts = c.is_ascii_punctuation() && !matches!(c, b'+' | b'-');
+        if !parts && f.special.is_some_and(|s| !matches!(s, Special::Day(_))) {
             return Err(Fault::Syntax);
         }
         if c.is_ascii_digit() {
@@ -569,6 +570,7 @@ mod tests {
             ("Jan 5 10:11:12 2020", "2020-01-05 10:11:12.000000Z"),
             ("Sun Jan 05 10:11:12 2020 GMT", "2020-01-05 10:11:12.000000Z"),
             ("now", "2020-05-06 07:08:09.500000Z"),
+            ("NOW()", "2020-05-06 07:08:09.500000Z"),
             ("today 10:00", "2020-05-06 10:00:00.000000Z"),
             ("epoch", "1970-01-01 00:00:00.000000Z"),
             ("infinity", "infinity"),
