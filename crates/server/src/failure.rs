@@ -53,6 +53,8 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Config(_) => EXIT_USAGE,
+            // It is no address at all, rather than one that is taken.
+            Self::Listen { reason, .. } if reason.kind() == std::io::ErrorKind::InvalidInput => EXIT_USAGE,
             Self::Migrations(_) | Self::Folder(_) => EXIT_MIGRATIONS,
             Self::Keys(_) | Self::Database(_) | Self::Listen { .. } | Self::Other(_) => EXIT_FAILURE,
         }
@@ -99,6 +101,8 @@ mod tests {
             (Failure::Usage(String::new()), 2),
             (Failure::Config(Problems::default()), 2),
             (Failure::Folder(FileError::Count), 3),
+            (Failure::Listen { address: String::new(), reason: std::io::ErrorKind::AddrInUse.into() }, 1),
+            (Failure::Listen { address: String::new(), reason: std::io::ErrorKind::InvalidInput.into() }, 2),
             (Failure::from(MigrationError::Locked), 3),
             (Failure::from(MigrationError::Store(store::Error::Timeout)), 1),
             (Failure::from(store::Error::sql("42501", "no")), 1),

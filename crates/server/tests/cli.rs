@@ -338,6 +338,8 @@ fn wrong_calls_end_with_2_and_say_what_to_do() {
     let (_folder, app) = app();
     for (arguments, holds) in [
         (vec!["frobnicate"], "Usage"),
+        (vec!["serve", &app, "--listen", "nonsense"], "cannot listen on nonsense"),
+        (vec!["db", "explain", &app, "/todo", "--claims", "{"], "--claims wants a JSON object"),
         (vec!["serve", "/nowhere/at/all"], "there is no such folder"),
         (vec!["new", &app], "is not empty"),
         (vec!["handbook", "99999"], "no page 99999"),
@@ -346,6 +348,8 @@ fn wrong_calls_end_with_2_and_say_what_to_do() {
         assert_eq!(code, 2, "{arguments:?} {out}{error}");
         assert!(error.contains(holds), "{arguments:?} {error}");
     }
+    let (code, _, error) = run(&["db", "explain", &app, "/todo"]);
+    assert!(code == 1 && error.contains("PGRST205") && error.contains("mainstay db status"), "{error}");
     let (code, out, _) = run(&["version"]);
     assert_eq!((code, out.trim()), (0, concat!("mainstay ", env!("CARGO_PKG_VERSION"))));
     assert_eq!(run(&["handbook"]).0, 0);

@@ -53,6 +53,16 @@ impl Asked {
     }
 
     async fn prepare(&self, app: &App, database: Database) -> Result<(Store, Study), Failure> {
+        let object = |text: &String| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+        if self.claims.as_ref().is_some_and(|claims| !object(claims)) {
+            return Err(Failure::Usage("--claims wants a JSON object: '{\"sub\":\"1\"}'".to_owned()));
+        }
+        let folder = Arc::new(store::migrate::discover(&app.folder)?);
+        if !database.status(&folder).await?.is_current() {
+            output::note(
+                "note: the database is not where the migrations want it (see `mainstay db status`); the request is held against it as it is",
+            );
+        }
         let catalog = Arc::new(database.catalog().await?);
         let store = database.into_store(catalog);
         let mut study =
