@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::sqlite::{Exclusive, Options, Place as File, SqliteEngine};
 use testkit::signal::Signal;
 
-use crate::place::{Place, SCHEMA};
+use crate::place::{Holder, Place, SCHEMA};
 
 #[test]
 fn a_file_that_another_process_holds_refuses_writes_for_now_and_goes_on_when_it_is_free() {
@@ -51,16 +51,7 @@ fn a_table_that_a_session_holds_costs_its_requests_their_time_and_nobody_else_an
     let settings = [("LIMITS__REQUEST_TIMEOUT_MS", "700"), ("STORE__POSTGRES_ACQUIRE_TIMEOUT_MS", "500")];
     let place = Place::new(&[("0001_schema.sql", SCHEMA), ("0002_free.sql", more)], &settings).on(database.url());
     let served = place.start();
-    let (held, free) = (Signal::new(), Signal::new());
-    let (holding, let_go) = (held.clone(), free.clone());
-    let url = database.url().to_owned();
-    let holder = std::thread::spawn(move || {
-        testkit::postgres::hold(&url, "begin; lock table song in access exclusive mode", || {
-            holding.raise();
-            let_go.wait_for(1);
-        });
-    });
-    held.wait_for(1);
+    let holder = Holder::of_songs(database.url());
     for _ in 0..3 {
         for answer in [place.get(&served, "/rest/v1/song"), place.add(&served, 2)] {
             assert!(matches!(answer.status, 503 | 504) || answer.text.contains("57014"), "{answer:?}");
@@ -68,8 +59,7 @@ fn a_table_that_a_session_holds_costs_its_requests_their_time_and_nobody_else_an
         assert_eq!(place.get(&served, "/rest/v1/free").status, 200);
         assert_eq!(place.get(&served, "/livez").status, 200);
     }
-    free.raise();
-    holder.join().unwrap();
+    holder.let_go();
     Place::until(200, || place.get(&served, "/rest/v1/song"));
     assert_eq!(place.songs(&served), [1]);
     assert_eq!(Place::until(201, || place.add(&served, 9)).status, 201);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use testkit::folder::Folder;
-use testkit::signal::PATIENCE;
+use testkit::signal::{PATIENCE, Signal};
 use tokio::runtime::Runtime;
 use web::client::Client;
 
@@ -235,6 +235,34 @@ pub(crate) async fn ask(address: &str, key: &str, method: Method, path: &str, bo
         Ok(Ok(answer)) => Answer::of(&answer),
         Ok(Err(error)) => panic!("{shown}: {error}, has the server ended?"),
         Err(late) => panic!("{shown}: {late}"),
+    }
+}
+
+/// A session of PostgreSQL that holds the table of songs until it is let go.
+pub(crate) struct Holder {
+    free: Signal,
+    session: std::thread::JoinHandle<()>,
+}
+
+impl Holder {
+    /// Locks the table; returns when the lock is there.
+    pub(crate) fn of_songs(url: &str) -> Self {
+        let (held, free, url) = (Signal::new(), Signal::new(), url.to_owned());
+        let (holding, let_go) = (held.clone(), free.clone());
+        let session = std::thread::spawn(move || {
+            testkit::postgres::hold(&url, "begin; lock table song in access exclusive mode", || {
+                holding.raise();
+                let_go.wait_for(1);
+            });
+        });
+        held.wait_for(1);
+        Self { free, session }
+    }
+
+    /// Ends the session.
+    pub(crate) fn let_go(self) {
+        self.free.raise();
+        self.session.join().unwrap();
     }
 }
 

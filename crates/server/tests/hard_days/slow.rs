@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::signal::PATIENCE;
 
-use crate::place::{Place, SCHEMA, Served};
+use crate::place::{Holder, Place, SCHEMA, Served};
 
 /// A connection that has sent this much and stays open.
 fn begun(served: &Served, bytes: &str) -> TcpStream {
@@ -81,16 +81,7 @@ fn a_queue_that_is_full_refuses_with_a_time_to_come_back() {
     ];
     let place = Place::new(&[("0001_schema.sql", SCHEMA)], &settings).on(database.url());
     let served = place.start();
-    let (held, free) = (testkit::signal::Signal::new(), testkit::signal::Signal::new());
-    let (holding, let_go) = (held.clone(), free.clone());
-    let url = database.url().to_owned();
-    let holder = std::thread::spawn(move || {
-        testkit::postgres::hold(&url, "begin; lock table song in access exclusive mode", || {
-            holding.raise();
-            let_go.wait_for(1);
-        });
-    });
-    held.wait_for(1);
+    let holder = Holder::of_songs(database.url());
     let (answered, answers) = std::sync::mpsc::channel();
     for id in 2..12 {
         let (address, key, answered) = (served.address.clone(), served.service.clone(), answered.clone());
@@ -104,8 +95,7 @@ fn a_queue_that_is_full_refuses_with_a_time_to_come_back() {
     for _ in 0..8 {
         answers.recv_timeout(PATIENCE).unwrap().is_for_later("PGRST003");
     }
-    free.raise();
-    holder.join().unwrap();
+    holder.let_go();
     let kept = (0..2).filter(|_| answers.recv_timeout(PATIENCE).unwrap().status == 201).count();
     assert!(kept > 0);
     assert_eq!(place.songs(&served).len(), 1 + kept);
