@@ -10,40 +10,50 @@ use crate::digest::sha256;
 use crate::error::TokenError;
 use crate::verify::{SKEW_SECS, TOKEN_BYTES_MAX, Verifier};
 
-/// A [`Verifier`] that remembers what it verified, by the SHA-256 of the token. Bounded; an entry dies when its token does.
-/// New keys mean a new `CachedVerifier`, so nothing outlives the key that vouched for it.
-pub struct CachedVerifier {
+/// A [`Verifier`] that remembers what it verified, by the SHA-256 of the token, as what was made of the claims then. Bounded; an entry
+/// dies when its token does. New keys mean a new `CachedVerifier`, so nothing outlives the key that vouched for it.
+pub struct CachedVerifier<T = Claims> {
     verifier: Verifier,
-    seen: Cache<[u8; 32], Arc<Claims>>,
+    /// With the token's end.
+    seen: Cache<[u8; 32], (Option<i64>, Arc<T>)>,
 }
 
-impl std::fmt::Debug for CachedVerifier {
+impl<T> std::fmt::Debug for CachedVerifier<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CachedVerifier").field("verifier", &self.verifier).field("tokens", &self.seen.len()).finish()
     }
 }
 
 impl CachedVerifier {
+    /// What the token says, if it is genuine and holds at `now`.
+    pub fn verify(&self, token: &str, now: Micros) -> Result<Arc<Claims>, TokenError> {
+        self.verify_as(token, now, |claims| claims)
+    }
+}
+
+impl<T> CachedVerifier<T> {
     /// Remembers at most about `tokens_max` tokens.
     pub fn new(verifier: Verifier, tokens_max: usize) -> Self {
         Self { verifier, seen: Cache::new(tokens_max) }
     }
 
-    /// What the token says, if it is genuine and holds at `now`.
-    pub fn verify(&self, token: &str, now: Micros) -> Result<Arc<Claims>, TokenError> {
+    /// What `make` made of the claims when the token was first seen, if it is genuine and holds at `now`.
+    pub fn verify_as(&self, token: &str, now: Micros, make: impl FnOnce(Claims) -> T) -> Result<Arc<T>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
         }
         let digest = sha256(token.as_bytes());
-        if let Some(claims) = self.seen.get(&digest) {
-            if claims.exp.is_none_or(|exp| now.as_secs().saturating_sub(SKEW_SECS) <= exp) {
-                return Ok(claims);
+        if let Some((exp, made)) = self.seen.get(&digest) {
+            if exp.is_none_or(|exp| now.as_secs().saturating_sub(SKEW_SECS) <= exp) {
+                return Ok(made);
             }
             self.seen.remove(&digest);
         }
-        let claims = Arc::new(self.verifier.verify(token, now)?);
-        self.seen.insert(digest, Arc::clone(&claims));
-        Ok(claims)
+        let claims = self.verifier.verify(token, now)?;
+        let exp = claims.exp;
+        let made = Arc::new(make(claims));
+        self.seen.insert(digest, (exp, Arc::clone(&made)));
+        Ok(made)
     }
 
     /// How many tokens are remembered.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crypto::{CachedVerifier, TokenError};
+use crypto::{CachedVerifier, Claims, TokenError};
 use data::Caller;
 use data::request::ApiError;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -14,7 +14,7 @@ const APIKEY: HeaderName = HeaderName::from_static("apikey");
 
 /// Judges requests.
 pub struct Gate {
-    verifier: CachedVerifier,
+    verifier: CachedVerifier<Identity>,
     anonymous: Option<Anonymous>,
     clock: Arc<dyn Clock>,
     empty: Arc<str>,
@@ -25,9 +25,28 @@ struct Anonymous {
     claims: Arc<str>,
 }
 
+/// What a token makes of its bearer: the role it names, and the claims as SQL sees them with it.
+pub struct Identity {
+    role: Option<Arc<str>>,
+    claims: Arc<str>,
+}
+
+impl Identity {
+    fn of(claims: Claims) -> Self {
+        let Some(role) = claims.role else { return Self { role: None, claims: claims.raw_json } };
+        // The claims have the role where SQL looks for it, unless the configured path is another one.
+        let seen = if says_role(&claims.raw_json, &role) {
+            claims.raw_json
+        } else {
+            Arc::from(with_role(&claims.raw_json, &role))
+        };
+        Self { role: Some(Arc::from(role)), claims: seen }
+    }
+}
+
 impl Gate {
     /// Judges tokens by `verifier`; without one, requests run as `anon_role`, or are refused when that is empty.
-    pub fn new(verifier: CachedVerifier, anon_role: &str, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(verifier: CachedVerifier<Identity>, anon_role: &str, clock: Arc<dyn Clock>) -> Self {
         let anonymous = (!anon_role.is_empty())
             .then(|| Anonymous { role: Arc::from(anon_role), claims: Arc::from(with_role("{}", anon_role)) });
         Self { verifier, anonymous, clock, empty: Arc::from("{}") }
@@ -54,17 +73,13 @@ impl Gate {
     }
 
     fn verified(&self, token: &str, now: Micros) -> Result<(Arc<str>, Arc<str>), ApiError> {
-        let claims = self.verifier.verify(token, now).map_err(refusal)?;
-        match &claims.role {
-            // The claims have the role where SQL looks for it, unless the configured path is another one.
-            Some(role) if says_role(&claims.raw_json, role) => Ok((Arc::from(role.as_str()), claims.raw_json.clone())),
-            Some(role) => Ok((Arc::from(role.as_str()), Arc::from(with_role(&claims.raw_json, role)))),
-            None => {
-                let (role, _) = self.anonymous()?;
-                let claims = Arc::from(with_role(&claims.raw_json, &role));
-                Ok((role, claims))
-            }
+        let identity = self.verifier.verify_as(token, now, Identity::of).map_err(refusal)?;
+        if let Some(role) = &identity.role {
+            return Ok((role.clone(), identity.claims.clone()));
         }
+        let (role, _) = self.anonymous()?;
+        let claims = Arc::from(with_role(&identity.claims, &role));
+        Ok((role, claims))
     }
 }
 
@@ -92,15 +107,10 @@ fn refusal(error: TokenError) -> ApiError {
     }
 }
 
-/// Whether the claims have this role at the top, as they do but for unusual paths. A look at the text decides the usual case.
+/// Whether the claims have this role at the top, as they do but for unusual paths.
 fn says_role(claims: &str, role: &str) -> bool {
-    let plain = role.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    let object = || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(claims).ok();
-    // Text that reads so can only be a member; whether of the claims themselves tells the reader, when there are objects inside.
-    if plain && claims.matches('{').count() == 1 && claims.contains(&*format!("\"role\":\"{role}\"")) {
-        return true;
-    }
-    object().is_some_and(|claims| claims.get("role").and_then(|found| found.as_str()) == Some(role))
+    let claims = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(claims);
+    claims.is_ok_and(|claims| claims.get("role").and_then(|found| found.as_str()) == Some(role))
 }
 
 fn with_role(claims: &str, role: &str) -> String {
@@ -113,7 +123,8 @@ fn with_role(claims: &str, role: &str) -> String {
 fn headers_json(headers: &HeaderMap) -> Arc<str> {
     let mut out = Vec::with_capacity(512);
     out.push(b'{');
-    for name in headers.keys().filter(|name| **name != COOKIE) {
+    let mut pairs = headers.iter().filter(|(name, _)| **name != COOKIE).peekable();
+    while let Some((name, value)) = pairs.next() {
         if out.len() > 1 {
             out.push(b',');
         }
@@ -121,17 +132,17 @@ fn headers_json(headers: &HeaderMap) -> Arc<str> {
         out.push(b'"');
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b"\":");
-        let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-        match (values.next(), values.next()) {
-            (Some(only), None) => write_json_string(&only, &mut out),
-            (first, second) => {
-                let all: Vec<_> = first.into_iter().chain(second).chain(values).collect();
-                write_json_string(&all.join(", "), &mut out);
-            }
+        // The values of one name come one after the other.
+        let mut text = String::from_utf8_lossy(value.as_bytes());
+        while let Some((_, more)) = pairs.next_if(|(next, _)| *next == name) {
+            let text = text.to_mut();
+            text.push_str(", ");
+            text.push_str(&String::from_utf8_lossy(more.as_bytes()));
         }
+        write_json_string(&text, &mut out);
     }
     out.push(b'}');
-    Arc::from(String::from_utf8_lossy(&out))
+    Arc::from(String::from_utf8(out).expect("made of texts"))
 }
 
 /// `request.cookies`: a JSON object; `None` when there are none.

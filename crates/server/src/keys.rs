@@ -82,7 +82,7 @@ impl Keys {
     }
 
     /// What judges tokens.
-    pub fn verifier(&self, app: &App) -> Result<CachedVerifier, KeysError> {
+    pub fn verifier<T>(&self, app: &App) -> Result<CachedVerifier<T>, KeysError> {
         let auth = &app.settings.auth;
         let wrong = |error: crypto::KeyError| KeysError::Key(error.to_string());
         let configured = auth.jwks.as_ref().or(auth.jwt_secret.as_ref());
@@ -193,7 +193,7 @@ mod tests {
             let app = App::of(&folder, settings);
             let keys = Keys::of(&app).unwrap();
             assert_eq!(keys.service.is_some(), issues);
-            assert!(keys.verifier(&app).is_ok());
+            assert!(keys.verifier::<crypto::Claims>(&app).is_ok());
             assert!(!app.data_dir().exists());
         }
         fs::remove_dir_all(folder).unwrap();

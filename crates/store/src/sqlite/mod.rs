@@ -264,16 +264,19 @@ impl SqliteEngine {
         let options = self.shared.options.clone();
         let (ready, started) = std::sync::mpsc::channel();
         let lanes = [
-            ("sqlite-read", options.readers, options.read_batch_max, &self.short),
-            ("sqlite-long", options.long_readers, 1, &self.long),
+            ("sqlite-read", options.readers, options.read_batch_max, &self.short, false),
+            ("sqlite-long", options.long_readers, 1, &self.long, true),
         ];
         let mut bodies = Vec::new();
-        for (name, count, batch_max, queue) in lanes {
+        for (name, count, batch_max, queue, behind) in lanes {
             for n in 0..count.max(1) {
                 let (shared, queue, ready) = (self.shared.clone(), queue.clone(), ready.clone());
                 bodies.push((format!("{name}-{n}"), move || match setup::open(&shared, Side::Reader) {
                     Ok(db) => {
                         drop(ready.send(Ok(())));
+                        if behind {
+                            ffi::step_back();
+                        }
                         reader::serve(&shared, &queue, db, batch_max.max(1));
                     }
                     Err(error) => drop(ready.send(Err(error))),
@@ -312,8 +315,8 @@ impl SqliteEngine {
             Lane::Short => &self.short,
             Lane::Long => &self.long,
         };
-        queue.push(Box::new(task) as Box<dyn ReadJob>).map_err(|(_, why)| refused(why))?;
         let guard = CancelOnDrop(cancelled);
+        queue.hand_in(Box::new(task) as Box<dyn ReadJob>).await.map_err(|(_, why)| refused(why))?;
         let answer = answer.await;
         drop(guard);
         answer.unwrap_or_else(|_| Err(Error::Internal("a read function panicked".to_owned()).into()))
@@ -331,7 +334,7 @@ impl SqliteEngine {
         let (reply, answer) = oneshot::channel();
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
         let task = WriteTask { scope, deadline, now_us: None, function, outcome: None, reply };
-        self.write.push(Work::Function(Box::new(task))).map_err(|(_, why)| refused(why))?;
+        self.write.hand_in(Work::Function(Box::new(task))).await.map_err(|(_, why)| refused(why))?;
         answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
     }
 
@@ -345,7 +348,7 @@ impl SqliteEngine {
     {
         let (reply, answer) = oneshot::channel();
         let work = Work::Alone(Box::new(move |writer: &mut Writer| drop(reply.send(writer.exclusive(function)))));
-        self.write.push(work).map_err(|(_, why)| refused(why))?;
+        self.write.hand_in(work).await.map_err(|(_, why)| refused(why))?;
         answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
     }
 

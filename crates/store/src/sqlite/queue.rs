@@ -2,6 +2,10 @@
 //!
 //! A mutex and a condition variable, because a thread takes everything that waits in one go: the lock is taken once a group, and
 //! a push wakes nobody while the threads are busy (they look again before they sleep), so a hand-off under load costs no system call.
+//!
+//! A sleeping thread is not woken by the push itself but by the [`Nudge`] that it returns, which the caller drops after it has
+//! yielded once: all requests that arrived together are queued by then, and are read in one transaction. Woken at the first of them,
+//! the thread would take the core from the one that brings the others (measured: 1.06 reads to a transaction, and a third more CPU).
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,8 +44,8 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an item, or hands it back.
-    pub(super) fn push(&self, item: T) -> Result<(), (T, Refused)> {
+    /// Adds an item, or hands it back. With a nudge, somebody sleeps: yield, then drop it.
+    pub(super) fn push(&self, item: T) -> Result<Option<Nudge<'_, T>>, (T, Refused)> {
         let mut state = self.lock();
         if state.closed {
             return Err((item, Refused::Closed));
@@ -50,21 +54,30 @@ impl<T> Queue<T> {
             return Err((item, Refused::Full));
         }
         state.items.push_back(item);
-        let wake = state.asleep > 0;
-        drop(state);
-        if wake {
-            self.wake.notify_one();
+        // Made only when wanted: a nudge dropped here would ask for the lock again.
+        Ok((state.asleep > 0).then(|| Nudge(self)))
+    }
+
+    /// Adds an item without holding anybody up; the future of a caller that goes away leaves nothing asleep beside work.
+    pub(super) async fn hand_in(&self, item: T) -> Result<(), (T, Refused)> {
+        if let Some(nudge) = self.push(item)? {
+            tokio::task::yield_now().await;
+            drop(nudge);
         }
         Ok(())
     }
 
-    /// Moves up to `max` items to the end of `into`, waiting for the first one. False when the queue is closed and empty.
+    /// Moves up to `max` items to the end of `into`, waiting for the first one; while other takers sleep, their shares are left to
+    /// them. False when the queue is closed and empty.
     pub(super) fn take(&self, max: usize, into: &mut VecDeque<T>) -> bool {
         let mut state = self.lock();
         loop {
             if !state.items.is_empty() {
-                let count = max.min(state.items.len());
-                into.extend(state.items.drain(..count));
+                let share = state.items.len().div_ceil(state.asleep + 1);
+                into.extend(state.items.drain(..share.min(max)));
+                if !state.items.is_empty() && state.asleep > 0 {
+                    self.wake.notify_one();
+                }
                 return true;
             }
             if state.closed {
@@ -106,6 +119,21 @@ impl<T> Queue<T> {
     }
 }
 
+/// Wakes a sleeper when it is dropped, unless what it was about has been taken.
+#[must_use]
+pub(super) struct Nudge<'q, T>(&'q Queue<T>);
+
+impl<T> Drop for Nudge<'_, T> {
+    fn drop(&mut self) {
+        let state = self.0.lock();
+        let wake = state.asleep > 0 && !state.items.is_empty();
+        drop(state);
+        if wake {
+            self.0.wake.notify_one();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,14 +142,14 @@ mod tests {
     fn a_queue_is_bounded_keeps_order_and_empties_after_closing() {
         let queue = Queue::new(3);
         for i in 1..=3 {
-            queue.push(i).unwrap();
+            drop(queue.push(i).unwrap());
         }
-        assert_eq!(queue.push(4), Err((4, Refused::Full)));
+        assert_eq!(queue.push(4).err(), Some((4, Refused::Full)));
         let mut taken = VecDeque::new();
         assert!(queue.take(2, &mut taken));
         assert_eq!((taken.make_contiguous().to_vec(), queue.len()), (vec![1, 2], 1));
         queue.close();
-        assert_eq!(queue.push(5), Err((5, Refused::Closed)));
+        assert_eq!(queue.push(5).err(), Some((5, Refused::Closed)));
         assert!(queue.take(9, &mut taken));
         assert_eq!(taken.pop_back(), Some(3));
         assert!(!queue.take(9, &mut taken));
@@ -143,7 +171,7 @@ mod tests {
             })
             .collect();
         for i in 0..5_000 {
-            queue.push(i).unwrap();
+            drop(queue.push(i).unwrap());
         }
         queue.close();
         let mut all: Vec<i32> = takers.into_iter().flat_map(|t| t.join().unwrap()).collect();
