@@ -4,6 +4,7 @@
 //! are there, the root is copied out and the holes are filled. A root without embeds is never copied: its rows are written as the array
 //! that the answer is.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use store::{Connection, Engine, Param, Row};
@@ -123,7 +124,7 @@ pub struct Collector<'c> {
     form: Form,
     rows: Rows,
     keys: Vec<Keys>,
-    parents: Option<&'c Keys>,
+    parents: Option<Keys>,
     scratch: String,
 }
 
@@ -133,9 +134,9 @@ impl<'c> Collector<'c> {
         Self::new(level, form, None)
     }
 
-    fn new(level: &'c Compiled, form: Form, parents: Option<&'c Keys>) -> Self {
+    fn new(level: &'c Compiled, form: Form, parents: Option<Keys>) -> Self {
         let mut rows = Rows::default();
-        if let Some(parents) = parents {
+        if let Some(parents) = &parents {
             rows.by_key.resize(parents.count as usize, Vec::new());
         }
         let keys = level.children.iter().map(|_| Keys::default()).collect();
@@ -181,7 +182,7 @@ impl<'c> Collector<'c> {
         if self.form == Form::Json {
             rows.bytes.push(b'}');
         }
-        if let Some(parents) = self.parents {
+        if let Some(parents) = &self.parents {
             let mut key = Vec::with_capacity(self.level.link.len());
             for (column, (_, ty)) in self.level.link.clone().zip(self.level.keys.iter()) {
                 key.push(row.value(column, ty)?);
@@ -205,15 +206,10 @@ impl<'c> Collector<'c> {
     }
 
     /// Fetches the embeds of all rows taken.
-    pub fn finish(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
-        for (child, keys) in self.level.children.iter().zip(&self.keys) {
-            // Without parents an embed is still asked for where the server guards: a caller without rights to it is refused
-            // whatever the page holds.
-            let ask = keys.count > 0 || (conn.engine() == Engine::Postgres && !child.level.sql.is_empty());
-            let fetched = if ask { Some(fetch(conn, child, keys)?) } else { None };
-            self.rows.children.push(fetched);
-        }
-        Ok(self.rows)
+    pub fn finish(self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
+        let mut tree = Tree::root(conn.engine(), self, &[]);
+        tree.advance();
+        tree.fetch(conn)
     }
 }
 
@@ -235,21 +231,101 @@ fn offset(at: usize) -> store::Result<u32> {
 
 /// Runs a compiled read.
 pub fn read(conn: &mut dyn Connection, level: &Compiled, form: Form) -> Result<Rows, Failure> {
-    let mut collector = Collector::root(level, form);
-    conn.query(&level.sql, &level.params, &mut |row| collector.row(row))?;
-    collector.finish(conn)
+    Tree::root(conn.engine(), Collector::root(level, form), &level.params).fetch(conn)
 }
 
-/// Fetches an embed's rows for all parents at once.
-fn fetch(conn: &mut dyn Connection, child: &CompiledChild, keys: &Keys) -> Result<Rows, Failure> {
-    let level = &child.level;
-    let mut params = level.params.clone();
-    for ((place, ty), list) in level.keys.iter().zip(&keys.lists) {
-        params[*place] = Param::ValueList(ty.clone(), list.clone());
+/// A read's levels on their way: the embeds of all rows of one depth are asked for together.
+pub struct Tree<'c> {
+    engine: Engine,
+    /// Levels that are there, parents before their embeds.
+    done: Vec<(Rows, Place)>,
+    /// Levels that come next.
+    next: Vec<Branch<'c>>,
+}
+
+/// Whose embed a level is: the place of its parent among those that are there, and which of its embeds. None for the root.
+type Place = Option<(usize, usize)>;
+
+/// A level that is asked for.
+struct Branch<'c> {
+    collector: Collector<'c>,
+    params: Cow<'c, [Param]>,
+    place: Place,
+}
+
+impl<'c> Tree<'c> {
+    /// That begins with this level.
+    pub fn root(engine: Engine, collector: Collector<'c>, params: &'c [Param]) -> Self {
+        let root = Branch { collector, params: Cow::Borrowed(params), place: None };
+        Self { engine, done: Vec::new(), next: vec![root] }
     }
-    let mut collector = Collector::new(level, Form::Json, Some(keys));
-    conn.query(&level.sql, &params, &mut |row| collector.row(row))?;
-    collector.finish(conn)
+
+    /// The statements of the levels that come next, with their parameters, which are handed out once.
+    pub fn asks(&mut self) -> Vec<(&'c str, Cow<'c, [Param]>)> {
+        let ask = |branch: &mut Branch<'c>| (&*branch.collector.level.sql, std::mem::take(&mut branch.params));
+        self.next.iter_mut().map(ask).collect()
+    }
+
+    /// Nothing comes after the levels that come next, whatever their rows are.
+    pub fn is_last(&self) -> bool {
+        self.next.iter().all(|branch| branch.collector.level.children.is_empty())
+    }
+
+    /// Takes a row of the level of this number among those that come next.
+    pub fn row(&mut self, number: usize, row: &dyn Row) -> store::Result<()> {
+        self.next[number].collector.row(row)
+    }
+
+    /// The levels that came next are there; their embeds come next.
+    pub fn advance(&mut self) {
+        for Branch { collector, place, .. } in std::mem::take(&mut self.next) {
+            let Collector { level, mut rows, keys, .. } = collector;
+            rows.children.resize_with(level.children.len(), || None);
+            let parent = self.done.len();
+            self.done.push((rows, place));
+            for (number, (child, mut keys)) in level.children.iter().zip(keys).enumerate() {
+                // Without parents an embed is still asked for where the server guards: a caller without rights to it is refused
+                // whatever the page holds.
+                if keys.count == 0 && (self.engine == Engine::Sqlite || child.level.sql.is_empty()) {
+                    continue;
+                }
+                let params = keyed(child, &mut keys);
+                let collector = Collector::new(&child.level, Form::Json, Some(keys));
+                self.next.push(Branch { collector, params: Cow::Owned(params), place: Some((parent, number)) });
+            }
+        }
+    }
+
+    /// Runs what is left, level by level.
+    fn fetch(mut self, conn: &mut dyn Connection) -> Result<Rows, Failure> {
+        while !self.next.is_empty() {
+            for (number, (sql, params)) in self.asks().into_iter().enumerate() {
+                conn.query(sql, &params, &mut |row| self.row(number, row))?;
+            }
+            self.advance();
+        }
+        Ok(self.grown())
+    }
+
+    /// The rows of the root, with everything that hangs on them.
+    pub fn grown(mut self) -> Rows {
+        while let Some((rows, place)) = self.done.pop() {
+            match place {
+                Some((parent, number)) => self.done[parent].0.children[number] = Some(rows),
+                None => return rows,
+            }
+        }
+        Rows::default()
+    }
+}
+
+/// The parameters that ask for an embed's rows of all parents at once. The lists are not needed afterwards, the numbers are.
+fn keyed(child: &CompiledChild, keys: &mut Keys) -> Vec<Param> {
+    let mut params = child.level.params.clone();
+    for ((place, ty), list) in child.level.keys.iter().zip(std::mem::take(&mut keys.lists)) {
+        params[*place] = Param::ValueList(ty.clone(), list);
+    }
+    params
 }
 
 impl Rows {

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Secret, SystemClock};
-use store::catalog::{Catalog, views};
+use kernel::SystemClock;
+use store::catalog::Catalog;
 use store::migrate::{Folder, MigrationError, Migrator, Outcome, Progress, Status, sqlite};
 use store::postgres::{self, PostgresEngine};
 use store::sqlite::{Place, SqliteEngine, is_held};
-use store::{Lane, Participants, Scope, Store};
-use tokio_postgres::NoTls;
+use store::{Participants, Scope, Store};
 
 use crate::config::App;
 use crate::config::settings::Synchronous;
@@ -24,8 +23,8 @@ pub const FILE: &str = "main.db";
 pub enum Database {
     /// The embedded one.
     Sqlite(SqliteEngine),
-    /// A server, with its URL for the migrations' own connection.
-    Postgres(PostgresEngine, Secret<String>),
+    /// A server.
+    Postgres(PostgresEngine),
 }
 
 /// Told what migrations do while they run.
@@ -43,16 +42,20 @@ impl Database {
         let millis = Duration::from_millis;
         if let Some(url) = &settings.url {
             let options = postgres::Options {
-                read_connections: size(settings.postgres_read_connections),
-                long_connections: size(settings.postgres_long_connections),
-                write_connections: size(settings.postgres_write_connections),
+                snapshot_connections: size(settings.postgres_read_connections),
+                long_snapshot_connections: size(settings.postgres_long_connections),
+                statement_connections: size(settings.postgres_write_connections),
+                // What needs a function between two statements is rarer.
+                read_connections: size(settings.postgres_read_connections.div_ceil(4)),
+                long_connections: size(settings.postgres_long_connections.div_ceil(4)),
+                write_connections: size(settings.postgres_write_connections.div_ceil(4)),
                 queue_max: size(settings.read_queue_max),
                 acquire_timeout: millis(settings.postgres_acquire_timeout_ms),
                 connect_timeout: millis(settings.postgres_connect_timeout_ms),
                 ..postgres::Options::default()
             };
             let engine = PostgresEngine::connect(url.expose(), options, participants).await.map_err(not_connected)?;
-            return Ok(Self::Postgres(engine, url.clone()));
+            return Ok(Self::Postgres(engine));
         }
         make_data_dir(&app.data_dir())?;
         let (place, options) = (Place::File(file(app)), sqlite_options(app));
@@ -85,7 +88,7 @@ impl Database {
         match self {
             // Preparing is part of reading the catalog there.
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(engine, _) => Ok(engine
+            Self::Postgres(engine) => Ok(engine
                 .write(Scope::default(), |tx| {
                     tx.quiet("the house's own roles and helpers");
                     postgres::prepare_database(tx.conn())
@@ -101,7 +104,7 @@ impl Database {
                 let folder = folder.clone();
                 Ok(engine.exclusive(move |db| Migrator::new(&folder).status_sqlite(db)).await?)
             }
-            Self::Postgres(_, url) => Ok(Migrator::new(folder).status_postgres(&mut owner(url).await?).await?),
+            Self::Postgres(engine) => Ok(Migrator::new(folder).status_postgres(engine).await?),
         }
     }
 
@@ -115,11 +118,8 @@ impl Database {
                 };
                 Ok(engine.exclusive(run).await?)
             }
-            Self::Postgres(_, url) => {
-                let mut client = owner(url).await?;
-                Ok(Migrator::new(folder)
-                    .run_postgres(&mut client, &SystemClock, &mut |progress| watch(progress))
-                    .await?)
+            Self::Postgres(engine) => {
+                Ok(Migrator::new(folder).run_postgres(engine, &SystemClock, &mut |progress| watch(progress)).await?)
             }
         }
     }
@@ -133,7 +133,7 @@ impl Database {
                 let judge = move |db: &store::sqlite::Exclusive<'_>| Migrator::new(&folder).check_sqlite(db);
                 Ok(Some(engine.exclusive(judge).await?))
             }
-            Self::Postgres(..) => Ok(None),
+            Self::Postgres(_) => Ok(None),
         }
     }
 
@@ -141,7 +141,7 @@ impl Database {
     pub async fn catalog(&self) -> Result<Catalog, store::Error> {
         match self {
             Self::Sqlite(engine) => engine.exclusive(|db| sqlite::load_catalog(db)).await,
-            Self::Postgres(engine, _) => read_catalog(engine).await,
+            Self::Postgres(engine) => engine.catalog().await,
         }
     }
 
@@ -149,39 +149,7 @@ impl Database {
     pub fn into_store(self, catalog: Arc<Catalog>) -> Store {
         match self {
             Self::Sqlite(engine) => Store::sqlite(engine, catalog),
-            Self::Postgres(engine, _) => Store::postgres(engine, catalog),
-        }
-    }
-}
-
-/// The live catalog of a server, with what its views show.
-pub async fn read_catalog(engine: &PostgresEngine) -> Result<Catalog, store::Error> {
-    let mut catalog: Catalog = engine.read(Scope::default(), Lane::Long, postgres::load_catalog).await?;
-    fill_sources(&mut catalog);
-    Ok(catalog)
-}
-
-/// Finds out which base columns views show. A view over a view is known once the inner one is; the depth is bounded.
-fn fill_sources(catalog: &mut Catalog) {
-    for _ in 0..8 {
-        let mut found = Vec::new();
-        for relation in catalog.relations.values() {
-            let Some(view) = &relation.view else { continue };
-            let Some(tree) = view.query.tree() else { continue };
-            let sources = views::sources(tree, catalog, &[]);
-            if sources.len() == view.sources.len() && sources != view.sources {
-                found.push((relation.name.clone(), sources));
-            }
-        }
-        if found.is_empty() {
-            return;
-        }
-        for (name, sources) in found {
-            if let Some(relation) = catalog.relations.get_mut(&name)
-                && let Some(view) = &mut Arc::make_mut(relation).view
-            {
-                view.sources = sources;
-            }
+            Self::Postgres(engine) => Store::postgres(engine, catalog),
         }
     }
 }
@@ -229,17 +197,6 @@ fn not_connected(error: store::Error) -> Failure {
         )),
         other => other.into(),
     }
-}
-
-/// A connection of its own for migrations.
-async fn owner(url: &Secret<String>) -> Result<tokio_postgres::Client, Failure> {
-    let connected = tokio::time::timeout(Duration::from_secs(10), tokio_postgres::connect(url.expose(), NoTls)).await;
-    let (client, connection) = connected
-        .map_err(|_| Failure::Database("connecting to PostgreSQL timed out".to_owned()))?
-        .map_err(|error| Failure::Database(format!("cannot connect to PostgreSQL: {error}")))?;
-    // Its error reaches whoever uses the client.
-    drop(telemetry::spawn("postgres migrations", async move { drop(connection.await) }));
-    Ok(client)
 }
 
 fn size(number: u64) -> usize {

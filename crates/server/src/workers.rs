@@ -9,8 +9,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use web::health::CheckResult;
 
-use crate::database::read_catalog;
-
 /// How often the store is asked whether it answers.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long it may take to say so.
@@ -125,7 +123,7 @@ async fn follow(store: Arc<Store>, engine: PostgresEngine, changed: Arc<Notify>)
     loop {
         changed.notified().await;
         loop {
-            match read_catalog(&engine).await {
+            match engine.catalog().await {
                 Ok(mut catalog) => {
                     catalog.version = store.catalog().version + 1;
                     let relations = catalog.relations.len();

@@ -4,6 +4,8 @@
 //! a cluster in the temporary folder, on a free port of the loopback, and every other test process finds it there. It stops by
 //! itself when no process has used it for some minutes. It keeps nothing: fsync is off and each start begins from nothing.
 
+mod encrypted;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -233,12 +235,17 @@ struct Home {
     programs: PathBuf,
     /// The user and group the server runs as, when we are root: it refuses to run as root.
     server_user: Option<(u32, u32)>,
+    /// It speaks TLS.
+    encrypted: bool,
 }
 
 impl Home {
     fn open() -> Self {
+        Self::at(std::env::temp_dir().join(format!("mainstay-test-postgres-{}-{GENERATION}", user_id())), false)
+    }
+
+    fn at(folder: PathBuf, encrypted: bool) -> Self {
         let programs = find_programs().unwrap_or_else(|| panic!("{INSTALL}"));
-        let folder = std::env::temp_dir().join(format!("mainstay-test-postgres-{}-{GENERATION}", user_id()));
         match fs::create_dir(&folder) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -249,7 +256,7 @@ impl Home {
         let server_user = server_user();
         // The server's user must be able to pass; what is secret inside has a mode of its own.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("our own folder");
-        Self { folder, programs, server_user }
+        Self { folder, programs, server_user, encrypted }
     }
 
     fn lock_file(&self, name: &str) -> File {
@@ -334,6 +341,9 @@ impl Home {
             .open(data.join("postgresql.conf"))
             .and_then(|mut file| file.write_all(settings.as_bytes()))
             .map_err(|error| error.to_string())?;
+        if self.encrypted {
+            self.encrypt(&data)?;
+        }
         let log = data.join("server.log");
         self.program(
             "pg_ctl",
@@ -343,7 +353,9 @@ impl Home {
         let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
         try_run(&url, "alter role postgres set client_min_messages = warning")?;
         write_secret(&self.folder.join("url"), &url)?;
-        self.watch();
+        if !self.encrypted {
+            self.watch();
+        }
         Ok(url)
     }
 
@@ -481,6 +493,7 @@ fn write_secret(path: &Path, text: &str) -> Result<(), String> {
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
+pub use self::encrypted::Encrypted;
 pub use crate::signal::PATIENCE;
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! GET and HEAD of a relation.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sql::ast::Name;
 use store::catalog::Relation;
-use store::{Connection, Engine, Lane, Param};
+use store::postgres::{Ask, Wave, Waves};
+use store::{Connection, Engine, Lane, Param, Row};
 use values::{Type, Value};
 
 use super::said::Said;
@@ -15,7 +17,7 @@ use crate::failure::Failure;
 use crate::json::strip_nulls;
 use crate::plan::{Condition, Level, plan_read};
 use crate::request::{ApiError, ApiRequest, Comparison, ContentRange, Count, MediaType, Op, Window, content_location};
-use crate::rows::{self, Collector, Form, Rows};
+use crate::rows::{self, Collector, Form, Rows, Tree};
 
 /// What a read brings back from the database's thread.
 struct Page {
@@ -73,6 +75,13 @@ impl Data {
                 let rows = collector.alone();
                 let count = rows.len() as u64;
                 (Page { body: body_of(rows, &compiled, &output), rows: count, total: None }, Said::default())
+            }
+            Some(postgres)
+                if around.is_nothing() && !asked.scope.rollback && !matches!(total, Total::Planned { .. }) =>
+            {
+                let reading = || Reading::new(&compiled, &total, form);
+                let done = postgres.read_waves(&asked.scope, lane, reading).await?;
+                (done.page(&compiled, &output), Said::default())
             }
             _ => {
                 let work = move |conn: &mut dyn Connection| -> Result<_, Failure> {
@@ -225,6 +234,61 @@ impl Data {
 fn legacy_warning(names: &[String]) -> Option<String> {
     let name = names.first()?;
     Some(format!("299 - \"an embed is addressed by its table's name '{name}'; use its alias\""))
+}
+
+/// A read in waves: the page and its total in the first, embeds in those after it.
+struct Reading<'c> {
+    tree: Tree<'c>,
+    total: Option<(&'c str, &'c [Param])>,
+    counted: Option<u64>,
+    /// Which of the wave's statements counts.
+    counts: Option<usize>,
+    begun: bool,
+}
+
+impl<'c> Reading<'c> {
+    fn new(compiled: &'c Compiled, total: &'c Total, form: Form) -> Self {
+        let root = Collector::root(compiled, form);
+        let total = match total {
+            Total::Exact { sql, params } => Some((&**sql, &**params)),
+            Total::None | Total::Planned { .. } => None,
+        };
+        let tree = Tree::root(Engine::Postgres, root, &compiled.params);
+        Self { tree, total, counted: None, counts: None, begun: false }
+    }
+
+    fn page(mut self, compiled: &Compiled, output: &MediaType) -> Page {
+        self.tree.advance();
+        let rows = self.tree.grown();
+        let count = rows.len() as u64;
+        Page { body: body_of(rows, compiled, output), rows: count, total: self.counted }
+    }
+}
+
+impl<'c> Waves<'c> for Reading<'c> {
+    fn next(&mut self) -> store::Result<Wave<'c>> {
+        if std::mem::replace(&mut self.begun, true) {
+            self.tree.advance();
+        }
+        let last = self.tree.is_last();
+        let mut asks: Vec<Ask<'c>> = self.tree.asks().into_iter().map(|(sql, params)| Ask { sql, params }).collect();
+        self.counts = None;
+        if let Some((sql, params)) = self.total.take() {
+            self.counts = Some(asks.len());
+            asks.push(Ask { sql, params: Cow::Borrowed(params) });
+        }
+        Ok(Wave { asks, last })
+    }
+
+    fn row(&mut self, ask: usize, row: &dyn Row) -> store::Result<()> {
+        if self.counts != Some(ask) {
+            return self.tree.row(ask, row);
+        }
+        if let Value::Int(number) = row.value(0, &Type::Int8)? {
+            self.counted = Some(u64::try_from(number).unwrap_or(0));
+        }
+        Ok(())
+    }
 }
 
 fn page(

@@ -6,6 +6,7 @@ use store::catalog::{Key, Name, Relation};
 use values::Value;
 
 use super::read::body_of;
+use super::said::Said;
 use super::{Answer, Asked, Data, catalog_of};
 use crate::cache;
 use crate::compile::Compiler;
@@ -32,21 +33,31 @@ struct Ready {
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, late, relation, media, upsertable } = self.ready(&asked)?;
-        let job = write.clone();
         let around = self.around(&asked)?;
-        let work = move |tx: &mut store::Tx<'_>| -> Result<_, Failure> {
-            around.before(tx.conn())?;
-            let written = match &late {
-                None => job.run(tx)?,
-                Some((payload, session)) => {
-                    let mut job = Write::clone(&job);
-                    job.bind(payload, &values::Session { now_us: Some(tx.conn().now()), ..*session })?;
-                    job.run(tx)?
-                }
+        // Where one statement is the whole write, it goes with its commit in one flight. Those whom every write has to pass see it.
+        let simple = around.is_nothing() && late.is_none() && !asked.scope.rollback;
+        let server = self.store.as_postgres().filter(|server| simple && !server.is_followed());
+        let (written, said) = if let Some((server, (sql, params))) = server.zip(write.alone()) {
+            let (taking, touched) = server
+                .write_statement(&asked.scope, sql, params, || write.taking(), |taking, row| taking.row(row))
+                .await?;
+            (taking.done(touched), Said::default())
+        } else {
+            let job = write.clone();
+            let work = move |tx: &mut store::Tx<'_>| -> Result<_, Failure> {
+                around.before(tx.conn())?;
+                let written = match &late {
+                    None => job.run(tx)?,
+                    Some((payload, session)) => {
+                        let mut job = Write::clone(&job);
+                        job.bind(payload, &values::Session { now_us: Some(tx.conn().now()), ..*session })?;
+                        job.run(tx)?
+                    }
+                };
+                Ok((written, around.after(tx.conn())?))
             };
-            Ok((written, around.after(tx.conn())?))
+            self.store.write(asked.scope, work).await?
         };
-        let (written, said) = self.store.write(asked.scope, work).await?;
         Ok(said.shape(present(asked.request, &relation, &write, written, &media, upsertable)))
     }
 

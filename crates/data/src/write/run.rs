@@ -13,7 +13,7 @@ use super::{Checks, KeyPart, Returning, Shape, Steps, Write, Written};
 use crate::compile::Compiled;
 use crate::failure::Failure;
 use crate::request::ApiError;
-use crate::rows::Collector;
+use crate::rows::{Collector, Rows};
 
 impl Write {
     /// How the returned rows are presented.
@@ -40,6 +40,21 @@ impl Write {
             tx.quiet("no row was touched");
         }
         Ok(written)
+    }
+
+    /// The one statement that this write is on PostgreSQL, when what it answers decides nothing any more: no count is judged, and nothing
+    /// is read after it.
+    pub(crate) fn alone(&self) -> Option<(&str, &[Param])> {
+        let Steps::Statements(statements) = &self.steps else { return None };
+        let [(text, params)] = statements.as_slice() else { return None };
+        let judged = self.max_affected.is_some() || self.singular;
+        let embeds = self.level().is_some_and(|level| !level.children.is_empty());
+        (!judged && !embeds).then_some((&**text, &**params))
+    }
+
+    /// Collects what that statement returns.
+    pub(crate) fn taking(&self) -> Taking<'_> {
+        Taking { taken: self.returning.as_ref().map(Taken::new), fresh: 0 }
     }
 
     fn refers(&self) -> bool {
@@ -313,6 +328,32 @@ fn twice() -> Failure {
     store::Error::from(error).into()
 }
 
+/// Collects what the only statement of a write returns.
+pub(crate) struct Taking<'w> {
+    taken: Option<Taken<'w>>,
+    fresh: u64,
+}
+
+impl Taking<'_> {
+    /// Takes one row.
+    pub(crate) fn row(&mut self, row: &dyn store::Row) -> store::Result<()> {
+        match &mut self.taken {
+            Some(taken) => taken.row(row, &mut self.fresh),
+            None => Ok(()),
+        }
+    }
+
+    /// What the write did, once the statement touched so many rows.
+    pub(crate) fn done(self, touched: u64) -> Written {
+        let mut written = Written { affected: touched, inserted: touched, ..Written::default() };
+        if let Some(taken) = self.taken {
+            written.inserted = self.fresh;
+            taken.alone(&mut written);
+        }
+        written
+    }
+}
+
 /// Collects the rows that a write returns.
 struct Taken<'w> {
     returning: &'w Returning,
@@ -350,10 +391,20 @@ impl<'w> Taken<'w> {
     }
 
     fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
-        let mut rows = self.collector.finish(conn)?;
-        self.sort.apply(self.returning, &mut rows);
-        written.rows = Some(rows);
-        written.key = self.key;
+        let rows = self.collector.finish(conn)?;
+        given(self.returning, rows, self.key, self.sort, written);
         Ok(())
     }
+
+    /// Without embeds there is nothing to fetch.
+    fn alone(self, written: &mut Written) {
+        given(self.returning, self.collector.alone(), self.key, self.sort, written);
+    }
+}
+
+/// Puts the rows that a write returned where its answer finds them, in the order asked for.
+fn given(returning: &Returning, mut rows: Rows, key: Vec<Option<String>>, sort: Sort, written: &mut Written) {
+    sort.apply(returning, &mut rows);
+    written.rows = Some(rows);
+    written.key = key;
 }

@@ -118,7 +118,7 @@ pub const KEYS: &[Key] = &[
     .between(0, DAY_MS),
     Key::new(
         "store.url",
-        "A PostgreSQL server, `postgres://user:password@host:port/database`. Without it data lives in SQLite in the data folder.",
+        "A PostgreSQL server, `postgres://user:password@host:port/database`; `?sslmode=` `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`, and `sslrootcert=` a file of trusted certificates (without it the system's), say how private the way is. Without a URL data lives in SQLite in the data folder.",
         |s| &mut s.store.url,
     )
     .secret(),
@@ -153,15 +153,15 @@ pub const KEYS: &[Key] = &[
         .between(64, 1 << 22),
     Key::new("store.writer_cache_kib", "SQLite: page cache of the writer, in KiB.", |s| &mut s.store.writer_cache_kib)
         .between(64, 1 << 22),
-    Key::new("store.postgres_read_connections", "PostgreSQL: connections for short reads.", |s| {
+    Key::new("store.postgres_read_connections", "PostgreSQL: connections for short reads of several statements; a quarter as many more for those that need a thread.", |s| {
         &mut s.store.postgres_read_connections
     })
     .between(1, 1_000),
-    Key::new("store.postgres_long_connections", "PostgreSQL: connections for long reads.", |s| {
+    Key::new("store.postgres_long_connections", "PostgreSQL: connections for long reads; a quarter as many more for those that need a thread.", |s| {
         &mut s.store.postgres_long_connections
     })
     .between(1, 1_000),
-    Key::new("store.postgres_write_connections", "PostgreSQL: connections for writes.", |s| {
+    Key::new("store.postgres_write_connections", "PostgreSQL: connections for writes; a quarter as many more for those that need a thread.", |s| {
         &mut s.store.postgres_write_connections
     })
     .between(1, 1_000),

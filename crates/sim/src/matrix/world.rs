@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use data::request::Parts;
 use data::{Answer, Config, Data};
-use store::catalog::{Catalog, views};
 use store::migrate::{File, Folder, Migrator, files};
 use store::postgres::PostgresEngine;
 use store::sqlite::{Options, Place, SqliteEngine};
@@ -75,9 +74,7 @@ impl World {
             })
             .await
             .map_err(failed)?;
-        let mut catalog: Catalog =
-            engine.read(Scope::default(), Lane::Short, store::postgres::load_catalog).await.map_err(failed)?;
-        fill_sources(&mut catalog);
+        let catalog = engine.catalog().await.map_err(failed)?;
         let store = Arc::new(Store::postgres(engine, Arc::new(catalog)));
         let data = Data::new(store.clone(), Config::default());
         Ok(Self { data, store, database: Some(database), roles: app.roles.clone() })
@@ -144,23 +141,6 @@ impl World {
             })
             .await
             .map_err(|error| error.to_string())
-    }
-}
-
-/// What the house does after reading a server's catalog: finds out which base columns views show, views over views included.
-fn fill_sources(catalog: &mut Catalog) {
-    for _ in 0..4 {
-        for name in catalog.relations.keys().cloned().collect::<Vec<_>>() {
-            let Some(view) = catalog.relations.get(&name).and_then(|relation| relation.view.clone()) else { continue };
-            let Some(tree) = view.query.tree() else { continue };
-            let sources = views::sources(tree, catalog, &[]);
-            if let Some(relation) = catalog.relations.get_mut(&name)
-                && sources.len() == view.sources.len()
-                && let Some(view) = &mut Arc::make_mut(relation).view
-            {
-                view.sources = sources;
-            }
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::house;
 use super::status::{self, Applied, Status};
 use super::{Migrator, Outcome, Progress};
 use crate::error::{Error, Result, SqlError};
+use crate::postgres::PostgresEngine;
 
 /// The advisory lock that a runner holds: "store" and "migr" as numbers.
 pub(crate) const LOCK: i64 = 0x7374_6f72_6d69_6772;
@@ -53,20 +54,22 @@ async fn applied(client: &impl tokio_postgres::GenericClient) -> Result<Vec<Appl
 }
 
 impl Migrator<'_> {
-    /// How the folder and a PostgreSQL database stand to each other. The connection must be the owner's.
-    pub async fn status_postgres(&self, client: &mut Client) -> Result<Status> {
+    /// How the folder and a PostgreSQL database stand to each other.
+    pub async fn status_postgres(&self, engine: &PostgresEngine) -> Result<Status> {
+        let client = &mut engine.owner().await?;
         house::prepare_postgres(client).await?;
         Ok(status::compare(self.folder, &applied(client).await?))
     }
 
-    /// Applies the pending files to a PostgreSQL database, each in a transaction of its own, over a connection of the owner's that nobody
+    /// Applies the pending files to a PostgreSQL database, each in a transaction of its own, over a connection that nobody
     /// else uses. What was applied before a failure stays.
     pub async fn run_postgres(
         &self,
-        client: &mut Client,
+        engine: &PostgresEngine,
         clock: &dyn Clock,
         progress: &mut (dyn FnMut(&Progress<'_>) + Send),
     ) -> Result<Outcome, MigrationError> {
+        let client = &mut engine.owner().await?;
         house::prepare_postgres(client).await?;
         let got = client
             .query_one("select pg_try_advisory_lock($1)", &[&(LOCK + 1)])

@@ -8,13 +8,16 @@
 //! 2. The rest of a scope (search path, time zone, time limit, read-only, the operator's settings) is the same for nearly all, and
 //!    is left out when the session is known to have it. It is known only after the server has confirmed it; and nothing is known
 //!    any more once a statement was sent that names `set_config`, or where the database has a function, view or policy that
-//!    could change its session (`TAME` below asks; a doubtful one counts as able to).
+//!    could change its session (`rest::TAME` asks; a doubtful one counts as able to).
 //! 3. A setting that only some scopes have (`Scope::settings`) is reset when a scope comes that does not have it.
 //! 4. If the settings are refused (no such role), the statement behind them still runs, as whoever came before. Its rows are dropped
 //!    unread, because the answer to the settings is looked at first; and it cannot have written, because the sessions are
 //!    read-only.
 //! 5. A statement's names are resolved when it is prepared, so preparing goes the same way: settings first, under the same lock,
 //!    and the role is part of the cache's key.
+//!
+//! A function of the user's may leave a time limit in the session that is too short even for the settings. They are then refused before
+//! the caller's statement has answered; the connection is given up, and the caller's statement goes once over another.
 //!
 //! What does outlive a statement: settings of other names that a user's function makes with `set_config(…, false)`. Functions that
 //! speak through settings (`response.headers`) belong into `PostgresEngine::read`, where each caller has a transaction.
@@ -31,10 +34,13 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use tokio_postgres::{Client, Config, Statement};
+use tokio_postgres::{Client, Statement};
 
+use super::counts::Counts;
 use super::decode::PgRow;
 use super::link::{Link, Prepared};
+use super::rest::{self, Rest};
+use super::tls::Target;
 use super::{Options, PostgresEngine, failure, params, scope};
 use crate::conn::{Param, Row, Scope};
 use crate::error::{Error, Result};
@@ -46,11 +52,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The shared connections.
 pub(crate) struct Connections {
-    config: Config,
+    target: Target,
     connect_timeout: Duration,
     pipeline_max: usize,
     generation: Arc<AtomicU64>,
     slots: Vec<Slot>,
+    fetched: AtomicU64,
 }
 
 /// The place of one connection; it is opened when it is first needed and again when it was lost.
@@ -89,59 +96,12 @@ struct Session {
     tame: bool,
 }
 
-/// What a scope says beside who asks.
-#[derive(Clone, PartialEq)]
-struct Rest {
-    search_path: Arc<[Arc<str>]>,
-    time_zone: Option<Arc<str>>,
-    settings: Arc<[(Arc<str>, Arc<str>)]>,
-    timeout: Duration,
-}
-
-impl Rest {
-    fn of(scope: &Scope) -> Self {
-        Self {
-            search_path: scope.search_path.clone(),
-            time_zone: scope.time_zone.clone(),
-            settings: scope.settings.clone(),
-            timeout: scope.timeout,
-        }
-    }
-    fn is_of(&self, scope: &Scope) -> bool {
-        self.timeout == scope.timeout
-            && self.search_path == scope.search_path
-            && self.time_zone == scope.time_zone
-            && self.settings == scope.settings
-    }
-}
-
 impl Session {
     fn forget(&mut self) {
         self.confirmed = None;
         self.changes += 1;
     }
 }
-
-/// True when no function, view or policy of the user's can change the session it runs in: none names `set_config`, none in PL/pgSQL
-/// says `set` or `execute`, and none is in a language that we cannot read. What comes with extensions is trusted.
-const TAME: &str = r"
-select not exists (
-    select from pg_catalog.pg_proc p
-    join pg_catalog.pg_language l on l.oid = p.prolang
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where n.nspname not in ('pg_catalog', 'information_schema')
-      and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                      and d.objid = p.oid and d.deptype = 'e')
-      and case l.lanname
-          when 'sql' then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) ~* 'set_config|u&'
-          when 'plpgsql' then p.prosrc ~* '\mset|\mreset|\mexecute|u&'
-          else true end)
-   and not exists (
-    select from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
-    where r.oid >= 16384 and pg_catalog.pg_get_ruledef(r.oid) ~* 'set_config')
-   and not exists (
-    select from pg_catalog.pg_policy
-    where concat(pg_catalog.pg_get_expr(polqual, polrelid), pg_catalog.pg_get_expr(polwithcheck, polrelid)) ~* 'set_config')";
 
 /// Counts a statement on its way.
 struct Underway<'a>(&'a AtomicUsize);
@@ -153,13 +113,14 @@ impl Drop for Underway<'_> {
 }
 
 impl Connections {
-    pub(crate) fn new(config: Config, options: &Options, generation: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(target: Target, options: &Options, generation: Arc<AtomicU64>) -> Self {
         Self {
-            config,
+            target,
             connect_timeout: options.connect_timeout,
             pipeline_max: options.pipeline_max.max(1),
             generation,
             slots: (0..options.shared_connections.max(1)).map(|_| Slot::default()).collect(),
+            fetched: AtomicU64::new(0),
         }
     }
 
@@ -178,7 +139,7 @@ impl Connections {
         {
             return Err(failure::unavailable(reason.clone()));
         }
-        match Link::open(&self.config, self.connect_timeout, true).await {
+        match Link::open(&self.target, self.connect_timeout).await {
             Ok(link) => {
                 *door = Door::default();
                 let shared = Arc::new(Shared::new(link).await?);
@@ -192,6 +153,16 @@ impl Connections {
                 Err(error)
             }
         }
+    }
+
+    /// Adds what is on its way to `counts`.
+    pub(crate) fn add_to(&self, counts: &mut Counts) {
+        for slot in &self.slots {
+            let current = slot.current.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.open += usize::from(current.as_ref().is_some_and(|shared| shared.link.is_alive()));
+            counts.underway += slot.underway.load(Ordering::Relaxed);
+        }
+        counts.fetched += self.fetched.load(Ordering::Relaxed);
     }
 
     /// The connection with the fewest statements on their way.
@@ -220,7 +191,8 @@ impl PostgresEngine {
         sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
     ) -> Result<u64> {
         let deadline = tokio::time::Instant::now() + scope.timeout + GRACE;
-        let work = self.fetch_in_time(scope, sql, params, sink);
+        // On the heap: whoever waits for it is moved about, and this is large.
+        let work = Box::pin(self.fetch_in_time(scope, sql, params, sink));
         tokio::time::timeout_at(deadline, work)
             .await
             .unwrap_or_else(|_| Err(Error::sql("57014", "canceling statement due to statement timeout")))
@@ -233,12 +205,45 @@ impl PostgresEngine {
         params: &[Param],
         sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
     ) -> Result<u64> {
+        let mut again = true;
+        loop {
+            match self.fetch_once(scope, sql, params, sink).await {
+                // Not a row has been handed out, and the connection it was is not used any more.
+                Err(Trouble { disturbed: true, .. }) if again => again = false,
+                done => return done.map_err(|trouble| trouble.error),
+            }
+        }
+    }
+
+    async fn fetch_once(
+        &self,
+        scope: &Scope,
+        sql: &str,
+        params: &[Param],
+        sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
+    ) -> Result<u64, Trouble> {
         let connections = &self.inner.shared;
         let (slot, _underway) = connections.choose()?;
+        connections.fetched.fetch_add(1, Ordering::Relaxed);
         let shared = connections.open(slot).await?;
+        let done = self.fetch_on(&shared, scope, sql, params, sink).await;
+        if matches!(&done, Err(trouble) if trouble.disturbed) {
+            slot.give_up(&shared);
+        }
+        done
+    }
+
+    async fn fetch_on(
+        &self,
+        shared: &Shared,
+        scope: &Scope,
+        sql: &str,
+        params: &[Param],
+        sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
+    ) -> Result<u64, Trouble> {
         let link = &shared.link;
-        if link.catch_up(connections.generation.load(Ordering::Acquire)) {
-            shared.look_around().await?;
+        if link.catch_up(self.inner.shared.generation.load(Ordering::Acquire)) {
+            shared.look_around().await.map_err(Trouble::ours)?;
         }
         let zone = self.inner.zones.get(scope.time_zone.as_deref(), &link.client).await?;
         let role = scope.role.as_deref();
@@ -249,13 +254,43 @@ impl PostgresEngine {
                 None => shared.prepare(scope, sql).await?,
             };
             match shared.rows(scope, &prepared, params, &zone, sink).await {
-                Err(error) if again && failure::is_stale_plan(&error) => {
+                Err(trouble) if again && failure::is_stale_plan(&trouble.error) => {
                     // Refused before the first row, so the sink has seen nothing yet.
                     link.forget(role, sql);
                     again = false;
                 }
                 done => return done,
             }
+        }
+    }
+}
+
+/// Why a statement did not run.
+struct Trouble {
+    error: Error,
+    /// Our own statement was cancelled, which nobody asks for: a time limit that a function left in the session has done it.
+    disturbed: bool,
+}
+
+impl Trouble {
+    /// An error of a statement of ours, not of the caller's.
+    fn ours(error: Error) -> Self {
+        Self { disturbed: error.code() == Some("57014"), error }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { error, disturbed: false }
+    }
+}
+
+impl Slot {
+    /// Lets go of a connection, so that the next statement opens another one; those on their way over it go on.
+    fn give_up(&self, shared: &Arc<Shared>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, shared)) {
+            *current = None;
         }
     }
 }
@@ -268,7 +303,7 @@ impl Shared {
         params: &[Param],
         zone: &Arc<super::decode::Zone>,
         sink: &mut (dyn FnMut(&dyn Row) -> Result<()> + Send),
-    ) -> Result<u64> {
+    ) -> Result<u64, Trouble> {
         let encoded = params::encode(params);
         let query = self.link.client.query_raw(&prepared.statement, encoded.iter());
         let rows = self.in_scope(scope, prepared.sets, query).await?;
@@ -281,7 +316,7 @@ impl Shared {
         Ok(count)
     }
 
-    async fn prepare(&self, scope: &Scope, sql: &str) -> Result<Arc<Prepared>> {
+    async fn prepare(&self, scope: &Scope, sql: &str) -> Result<Arc<Prepared>, Trouble> {
         let statement = self.in_scope(scope, false, self.link.client.prepare(sql)).await?;
         Ok(self.link.keep(scope.role.clone(), sql, statement))
     }
@@ -292,7 +327,7 @@ impl Shared {
         scope: &Scope,
         sets: bool,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T> {
+    ) -> Result<T, Trouble> {
         let mut work = pin!(work);
         let client = &self.link.client;
         let known = self.session().confirmed.as_ref().is_some_and(|rest| rest.is_of(scope));
@@ -307,14 +342,14 @@ impl Shared {
                 still
             };
             if let Some(done) = self.neighbours(set, work.as_mut(), still).await? {
-                return done;
+                return Ok(done?);
             }
         }
         let mut pairs = scope::settings(scope, scope.timeout);
         pairs.insert(0, ("default_transaction_read_only", Cow::Borrowed("on")));
         loop {
             let (seen, stale) = self.reset_names(scope);
-            let setup = self.setup_statement(pairs.len() + stale.len()).await?;
+            let setup = self.setup_statement(pairs.len() + stale.len()).await.map_err(Trouble::ours)?;
             let mut values = params::settings(&pairs);
             params::resets(&stale, &mut values);
             let mut change = 0;
@@ -336,7 +371,7 @@ impl Shared {
                 if session.changes == change {
                     session.confirmed = Some(Rest::of(scope));
                 }
-                return done;
+                return Ok(done?);
             }
         }
     }
@@ -348,7 +383,7 @@ impl Shared {
         set: impl Future<Output = Result<(), tokio_postgres::Error>>,
         mut work: std::pin::Pin<&mut impl Future<Output = Result<T, tokio_postgres::Error>>>,
         agree: impl FnOnce(&mut Session) -> bool,
-    ) -> Result<Option<Result<T>>> {
+    ) -> Result<Option<Result<T>>, Trouble> {
         let mut set = pin!(set);
         let (mut set_done, mut work_done) = (None, None);
         let mut agree = Some(agree);
@@ -381,12 +416,12 @@ impl Shared {
             }
         });
         let Some((set, work)) = both.await else { return Ok(None) };
-        set.map_err(|error| failure::of(&error))?;
+        set.map_err(|error| Trouble::ours(failure::of(&error)))?;
         Ok(Some(work.map_err(|error| failure::of(&error))))
     }
 
     async fn new(link: Link) -> Result<Self> {
-        let caller = link.client.prepare(&scope::caller_statement()).await.map_err(|error| failure::of(&error))?;
+        let caller = link.client.prepare(&scope::caller_statement(false)).await.map_err(|error| failure::of(&error))?;
         let shared = Self { link, caller, order: Mutex::default() };
         shared.look_around().await?;
         Ok(shared)
@@ -397,8 +432,8 @@ impl Shared {
         // Until this is known, nothing is.
         self.session().tame = false;
         self.session().forget();
-        let rows = self.link.client.query_typed(TAME, &[]).await.map_err(|error| failure::of(&error))?;
-        self.session().tame = rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false));
+        let tame = rest::is_tame(&self.link.client).await?;
+        self.session().tame = tame;
         Ok(())
     }
 

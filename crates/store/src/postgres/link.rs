@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::watch;
 use tokio_postgres::config::Host;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::decode::Decoder;
 use super::failure;
+use super::tls::Target;
 use crate::error::Result;
 
 /// How many statements one connection keeps prepared.
@@ -108,7 +109,7 @@ pub(crate) struct Link {
     pub(crate) opened: Instant,
     /// The engine's generation of schema when the statements were prepared; see `PostgresEngine::forget_statements`.
     pub(crate) generation: std::sync::atomic::AtomicU64,
-    config: Config,
+    target: Target,
     /// Becomes true when the connection is lost.
     lost: watch::Receiver<bool>,
 }
@@ -116,12 +117,10 @@ pub(crate) struct Link {
 impl Link {
     /// Connects. Sessions start read-only and without a role: whatever goes wrong between here and a transaction's `begin`, nothing
     /// can be written (see `txn`).
-    pub(crate) async fn open(config: &Config, patience: Duration, read_only: bool) -> Result<Self> {
-        let connecting = tokio::time::timeout(patience, config.connect(NoTls));
-        let (client, connection) = connecting
-            .await
-            .map_err(|_| failure::unavailable("connecting timed out".to_owned()))?
-            .map_err(|error| failure::of(&error))?;
+    pub(crate) async fn open(target: &Target, patience: Duration) -> Result<Self> {
+        let connecting = tokio::time::timeout(patience, target.connect());
+        let (client, connection) =
+            connecting.await.map_err(|_| failure::unavailable("connecting timed out".to_owned()))??;
         let (tell, lost) = watch::channel(false);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -129,20 +128,16 @@ impl Link {
             }
             let _ = tell.send(true);
         });
-        let mut setup = String::from(
-            "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 1; \
-             set bytea_output = 'hex'; set client_min_messages = 'warning'; set standard_conforming_strings = on;",
-        );
-        if read_only {
-            setup.push_str("set default_transaction_read_only = on;");
-        }
-        client.batch_execute(&setup).await.map_err(|error| failure::of(&error))?;
+        let setup = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 1; \
+             set bytea_output = 'hex'; set client_min_messages = 'warning'; set standard_conforming_strings = on; \
+             set default_transaction_read_only = on";
+        client.batch_execute(setup).await.map_err(|error| failure::of(&error))?;
         Ok(Self {
             client,
             statements: Mutex::default(),
             opened: Instant::now(),
             generation: std::sync::atomic::AtomicU64::new(0),
-            config: config.clone(),
+            target: target.clone(),
             lost,
         })
     }
@@ -176,11 +171,16 @@ impl Link {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(role, text);
     }
 
+    /// Forgets all statements.
+    pub(crate) fn forget_all(&self) {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets all statements when the schema's generation is another one; true when it is.
     pub(crate) fn catch_up(&self, generation: u64) -> bool {
         let changed = self.generation.swap(generation, std::sync::atomic::Ordering::AcqRel) != generation;
         if changed {
-            self.statements.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.forget_all();
         }
         changed
     }
@@ -195,29 +195,39 @@ impl Link {
     }
 
     async fn try_cancel(&self) -> Option<()> {
-        let [host] = self.config.get_hosts() else { return None };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let config = self.target.config();
+        let [host] = config.get_hosts() else { return None };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
         match host {
             Host::Tcp(name) => {
-                let stream = match self.config.get_hostaddrs().first() {
+                let stream = match config.get_hostaddrs().first() {
                     Some(address) => tokio::net::TcpStream::connect((*address, port)).await,
                     None => tokio::net::TcpStream::connect((&**name, port)).await,
                 };
-                self.cancel_on(stream.ok()?).await
+                self.cancel_on(stream.ok()?, name).await
             }
             #[cfg(unix)]
             Host::Unix(folder) => {
                 let socket = folder.join(format!(".s.PGSQL.{port}"));
-                self.cancel_on(tokio::net::UnixStream::connect(socket).await.ok()?).await
+                self.cancel_on(tokio::net::UnixStream::connect(socket).await.ok()?, "").await
             }
         }
     }
 
-    async fn cancel_on<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Option<()> {
-        self.client.cancel_token().cancel_query_raw(&mut stream, NoTls).await.ok()?;
+    async fn cancel_on<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, host: &str) -> Option<()> {
+        let asked = self.client.cancel_token().cancel_query_raw(&mut stream, self.target.handshake(host)).await;
+        asked.ok()?;
         let mut rest = [0_u8; 16];
-        while stream.read(&mut rest).await.ok()? > 0 {}
-        Some(())
+        loop {
+            // Whatever still comes, private or not, is only waited for.
+            match stream.read(&mut rest).await {
+                Ok(0) => return Some(()),
+                Ok(_) => {}
+                // It closed without reading our goodbye, which TLS says in a message of its own.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Some(()),
+                Err(_) => return None,
+            }
+        }
     }
 }
 

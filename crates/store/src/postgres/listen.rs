@@ -5,8 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio_postgres::{AsyncMessage, Config, NoTls};
+use tokio_postgres::AsyncMessage;
 
+use super::tls::Target;
 use crate::error::{Error, Result};
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -20,7 +21,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn start(
-        config: Config,
+        target: Target,
         channel: String,
         patience: Duration,
         on_notify: impl Fn(&str) + Send + Sync + 'static,
@@ -32,7 +33,7 @@ impl Listener {
             runtime.block_on(async {
                 tokio::select! {
                     _ = dropped => {}
-                    () = listen(&config, &channel, patience, &on_notify) => {}
+                    () = listen(&target, &channel, patience, &on_notify) => {}
                 }
             });
         };
@@ -41,11 +42,11 @@ impl Listener {
     }
 }
 
-async fn listen(config: &Config, channel: &str, patience: Duration, on_notify: &(impl Fn(&str) + Sync)) {
+async fn listen(target: &Target, channel: &str, patience: Duration, on_notify: &(impl Fn(&str) + Sync)) {
     let mut pause = PAUSE_MIN;
     let mut first = true;
     loop {
-        let session = session(config, channel, patience, first, on_notify).await;
+        let session = session(target, channel, patience, first, on_notify).await;
         if session.heard {
             pause = PAUSE_MIN;
             first = false;
@@ -63,14 +64,14 @@ struct Ended {
 }
 
 async fn session(
-    config: &Config,
+    target: &Target,
     channel: &str,
     patience: Duration,
     first: bool,
     on_notify: &(impl Fn(&str) + Sync),
 ) -> Ended {
     let ended = |heard, reason: String| Ended { heard, reason };
-    let (client, mut connection) = match tokio::time::timeout(patience, config.connect(NoTls)).await {
+    let (client, mut connection) = match tokio::time::timeout(patience, target.connect()).await {
         Ok(Ok(connected)) => connected,
         Ok(Err(error)) => return ended(false, error.to_string()),
         Err(_) => return ended(false, "connecting timed out".to_owned()),

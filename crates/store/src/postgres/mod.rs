@@ -1,19 +1,26 @@
 //! The PostgreSQL engine: the same transaction functions as on SQLite, on a server beside us.
 //!
-//! Functions are synchronous and run on threads with a connection each ([`pool`]); their transactions are in [`txn`]. Reads of a
-//! single statement need no transaction function: [`PostgresEngine::fetch`] sends them pipelined over few shared connections.
+//! Functions are synchronous and run on threads with a connection each ([`pool`]); their transactions are in [`txn`]. What needs no
+//! function between two statements goes without threads: a single reading statement is pipelined over few shared connections
+//! ([`fetch`]), a read in several statements and a write in one leave in as few flights as their answers allow, on connections lent
+//! to a task ([`waves`], [`lease`]). The way to the server is in [`tls`].
 
+mod counts;
 mod decode;
 mod failure;
 mod fetch;
 mod introspect;
+mod lease;
 mod link;
 mod listen;
 mod params;
 mod pool;
 mod prepare;
+mod rest;
 mod scope;
+mod tls;
 mod txn;
+mod waves;
 mod zones;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,19 +31,22 @@ use std::time::{Duration, Instant};
 use kernel::random::{Random as _, SystemRandom};
 use kernel::retry::RetryPolicy;
 use tokio::sync::oneshot;
-use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
 
 use self::decode::Zone;
+use self::lease::Leases;
 use self::pool::{Job, Limits, Pool, Ticket, Work, Worker};
+use self::tls::Target;
 use self::txn::{Cancel, Mode, Txn};
+use crate::catalog::Catalog;
 use crate::conn::{Connection, Lane, Scope};
 use crate::error::{Error, Result};
 use crate::tx::{Participants, Tx};
 
+pub use self::counts::Counts;
 pub use self::introspect::load_catalog;
 pub use self::listen::Listener;
 pub use self::prepare::prepare_database;
+pub use self::waves::{Ask, Wave, Waves};
 
 /// How the engine uses the server.
 #[derive(Clone, Debug)]
@@ -49,6 +59,12 @@ pub struct Options {
     pub write_connections: usize,
     /// Connections that [`PostgresEngine::fetch`] shares among all callers.
     pub shared_connections: usize,
+    /// Connections that [`PostgresEngine::read_waves`] borrows for reads in the short lane.
+    pub snapshot_connections: usize,
+    /// Connections that [`PostgresEngine::read_waves`] borrows for reads in the long lane.
+    pub long_snapshot_connections: usize,
+    /// Connections that [`PostgresEngine::write_statement`] borrows.
+    pub statement_connections: usize,
     /// How many functions may wait for each kind of connection.
     pub queue_max: usize,
     /// How many statements may be on their way over one shared connection.
@@ -72,6 +88,9 @@ impl Default for Options {
             long_connections: 2,
             write_connections: 16,
             shared_connections: 4,
+            snapshot_connections: 4,
+            long_snapshot_connections: 2,
+            statement_connections: 16,
             queue_max: 1_024,
             pipeline_max: 256,
             acquire_timeout: Duration::from_secs(10),
@@ -90,13 +109,17 @@ pub struct PostgresEngine {
 }
 
 struct Inner {
-    config: Config,
+    target: Target,
     options: Options,
     participants: Participants,
     short: Pool,
     long: Pool,
     writes: Pool,
     shared: fetch::Connections,
+    snapshots: Leases,
+    long_snapshots: Leases,
+    statements: Leases,
+    reruns: AtomicU64,
     zones: zones::Zones,
     generation: Arc<AtomicU64>,
 }
@@ -113,18 +136,7 @@ impl PostgresEngine {
     ///
     /// Fails with `Unavailable` when it does not, and with `Internal` when the URL cannot be read.
     pub async fn connect(url: &str, options: Options, participants: Participants) -> Result<Self> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| Error::Internal(format!("the database URL: {error}")))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(Error::Internal(
-                "the database URL asks for TLS (sslmode=require), which this version cannot speak to PostgreSQL"
-                    .to_owned(),
-            ));
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("mainstay");
-        }
+        let target = Target::parse(url)?;
         let generation = Arc::new(AtomicU64::new(0));
         let pool = |name, threads_max| {
             let limits = Limits {
@@ -135,16 +147,21 @@ impl PostgresEngine {
                 idle: options.idle,
                 lifetime: options.lifetime,
             };
-            Pool::new(config.clone(), limits, generation.clone())
+            Pool::new(target.clone(), limits, generation.clone())
         };
+        let leases = |count| Leases::new(target.clone(), count, &options, generation.clone());
         let inner = Inner {
             short: pool("read", options.read_connections.max(1)),
             long: pool("long", options.long_connections.max(1)),
             writes: pool("write", options.write_connections.max(1)),
-            shared: fetch::Connections::new(config.clone(), &options, generation.clone()),
+            shared: fetch::Connections::new(target.clone(), &options, generation.clone()),
+            snapshots: leases(options.snapshot_connections),
+            long_snapshots: leases(options.long_snapshot_connections),
+            statements: leases(options.statement_connections),
+            reruns: AtomicU64::new(0),
             zones: zones::Zones::default(),
             generation,
-            config,
+            target,
             options,
             participants,
         };
@@ -205,6 +222,35 @@ impl PostgresEngine {
         .await
     }
 
+    /// A connection of its own as the user the URL names, for migrations: nothing is set, and nobody else uses it.
+    pub(crate) async fn owner(&self) -> Result<tokio_postgres::Client> {
+        let connecting = tokio::time::timeout(self.inner.options.connect_timeout, self.inner.target.connect());
+        let (client, traffic) =
+            connecting.await.map_err(|_| failure::unavailable("connecting timed out".to_owned()))??;
+        // Its error reaches whoever uses the client.
+        tokio::spawn(async move { drop(traffic.await) });
+        Ok(client)
+    }
+
+    /// The live catalog, with what its views show.
+    pub async fn catalog(&self) -> Result<Catalog> {
+        self.read(Scope::default(), Lane::Long, load_catalog).await
+    }
+
+    /// What it has done and does.
+    pub fn counts(&self) -> Counts {
+        let inner = &*self.inner;
+        let mut counts = Counts { reruns: inner.reruns.load(Ordering::Relaxed), ..Counts::default() };
+        for pool in [&inner.short, &inner.long, &inner.writes] {
+            pool.add_to(&mut counts);
+        }
+        for leases in [&inner.snapshots, &inner.long_snapshots, &inner.statements] {
+            leases.add_to(&mut counts);
+        }
+        inner.shared.add_to(&mut counts);
+        counts
+    }
+
     /// Forgets all prepared statements, before their next use: for after the schema has changed.
     pub fn forget_statements(&self) {
         self.inner.generation.fetch_add(1, Ordering::AcqRel);
@@ -214,7 +260,7 @@ impl PostgresEngine {
     /// dropped. When the connection was lost, `on_notify` is called once with an empty payload after it has come back: something
     /// may have been missed.
     pub fn listen(&self, channel: &str, on_notify: impl Fn(&str) + Send + Sync + 'static) -> Result<Listener> {
-        Listener::start(self.inner.config.clone(), channel.to_owned(), self.inner.options.connect_timeout, on_notify)
+        Listener::start(self.inner.target.clone(), channel.to_owned(), self.inner.options.connect_timeout, on_notify)
     }
 
     /// Queues `work` and waits for its answer.
@@ -238,7 +284,7 @@ impl PostgresEngine {
                 worker.give_up();
             }
         });
-        pool.submit(Job { ticket: ticket.clone(), work: boxed })?;
+        pool.submit(Job { ticket: ticket.clone(), work: boxed, waits_since: None })?;
         let mut answer = answer;
         let result = tokio::select! {
             biased;
@@ -359,7 +405,10 @@ impl Inner {
             }
             let pause = policy.pause(attempts, SystemRandom.next_u64()).filter(|_| transient);
             match pause {
-                Some(pause) if Instant::now() + pause < deadline => std::thread::sleep(pause),
+                Some(pause) if Instant::now() + pause < deadline => {
+                    self.reruns.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(pause);
+                }
                 _ => return Err(error),
             }
             worker.ready()?;

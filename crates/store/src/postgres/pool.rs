@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use tokio_postgres::Config;
 
+use super::counts::{Counts, Waits};
 use super::failure;
 use super::link::Link;
+use super::tls::Target;
 use crate::error::{Error, Result};
 
 /// Says who has a job: the queue, the thread that runs it, or nobody because its caller gave up.
@@ -43,6 +44,8 @@ pub(crate) type Work = Box<dyn FnOnce(&mut Worker, Result<()>) + Send>;
 pub(crate) struct Job {
     pub(crate) ticket: Arc<Ticket>,
     pub(crate) work: Work,
+    /// Since when it waits for a thread to be free; none when one was.
+    pub(crate) waits_since: Option<Instant>,
 }
 
 /// The bounds of a pool.
@@ -61,11 +64,12 @@ pub(crate) struct Pool {
 }
 
 struct Shared {
-    config: Config,
+    target: Target,
     limits: Limits,
     generation: Arc<AtomicU64>,
     queued: Semaphore,
     state: Mutex<State>,
+    waits: Waits,
 }
 
 #[derive(Default)]
@@ -84,14 +88,30 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 impl Pool {
-    pub(crate) fn new(config: Config, limits: Limits, generation: Arc<AtomicU64>) -> Self {
-        let shared =
-            Shared { config, limits, generation, queued: Semaphore::new(0), state: Mutex::new(State::default()) };
+    pub(crate) fn new(target: Target, limits: Limits, generation: Arc<AtomicU64>) -> Self {
+        let shared = Shared {
+            target,
+            limits,
+            generation,
+            queued: Semaphore::new(0),
+            state: Mutex::new(State::default()),
+            waits: Waits::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
+    /// Adds what these threads do to `counts`.
+    pub(crate) fn add_to(&self, counts: &mut Counts) {
+        let state = self.shared.state();
+        counts.open += state.connected;
+        counts.in_use += state.threads.saturating_sub(state.idle);
+        counts.waiting += state.queue.iter().filter(|job| !job.ticket.is_given_up()).count();
+        drop(state);
+        self.shared.waits.add_to(counts);
+    }
+
     /// Queues a job.
-    pub(crate) fn submit(&self, job: Job) -> Result<()> {
+    pub(crate) fn submit(&self, mut job: Job) -> Result<()> {
         let mut state = self.shared.state();
         if state.closed {
             return Err(failure::unavailable("the store is closed".to_owned()));
@@ -105,6 +125,7 @@ impl Pool {
         if state.queue.len() >= self.shared.limits.queue_max {
             return Err(Error::Overloaded { retry_after: failure::RETRY_AFTER });
         }
+        job.waits_since = (state.idle <= state.queue.len()).then(Instant::now);
         state.queue.push_back(job);
         if state.queue.len() > state.idle && state.threads < self.shared.limits.threads_max {
             state.threads += 1;
@@ -191,6 +212,10 @@ impl Worker {
             drop(state);
             match job {
                 Some(job) if job.ticket.claim() => {
+                    worker.shared.waits.acquired();
+                    if let Some(since) = job.waits_since {
+                        worker.shared.waits.waited(since.elapsed());
+                    }
                     let ready = worker.ready();
                     (job.work)(&mut worker, ready);
                 }
@@ -249,7 +274,7 @@ impl Worker {
                 state.refuse_while_down()?;
             }
             drop(state);
-            match self.runtime.block_on(Link::open(&self.shared.config, self.shared.limits.connect, true)) {
+            match self.runtime.block_on(Link::open(&self.shared.target, self.shared.limits.connect)) {
                 Ok(link) => {
                     self.link = Some(link);
                     let mut state = self.shared.state();

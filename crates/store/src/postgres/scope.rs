@@ -8,13 +8,19 @@ use crate::conn::Scope;
 
 /// The settings a scope asks for. The role comes last, so that the others are set with the rights of the connecting user.
 pub(crate) fn settings(scope: &Scope, left: Duration) -> Vec<(&str, Cow<'_, str>)> {
+    let mut pairs = rest(scope, left);
+    pairs.extend(CALLER.into_iter().zip(caller(scope)).map(|(name, value)| (name, Cow::Borrowed(value))));
+    pairs
+}
+
+/// What it asks for beside who asks.
+pub(crate) fn rest(scope: &Scope, left: Duration) -> Vec<(&str, Cow<'_, str>)> {
     let mut pairs: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(10 + scope.settings.len());
     pairs.push(("search_path", Cow::Owned(search_path(scope))));
     pairs.push(("timezone", Cow::Borrowed(scope.time_zone.as_deref().unwrap_or("UTC"))));
     // Zero would mean no limit at all.
     pairs.push(("statement_timeout", Cow::Owned(left.as_millis().clamp(1, 2_147_483_647).to_string())));
     pairs.extend(scope.settings.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value))));
-    pairs.extend(CALLER.into_iter().zip(caller(scope)).map(|(name, value)| (name, Cow::Borrowed(value))));
     pairs
 }
 
@@ -28,12 +34,12 @@ pub(crate) fn caller(scope: &Scope) -> [&str; 6] {
     [&scope.claims, &scope.method, &scope.path, &scope.headers, &scope.cookies, role]
 }
 
-/// The statement that sets [`CALLER`] for the session.
-pub(crate) fn caller_statement() -> String {
+/// The statement that sets [`CALLER`], for the transaction (`local`) or for the session.
+pub(crate) fn caller_statement(local: bool) -> String {
     let mut text = String::from("select ");
     for (index, name) in CALLER.iter().enumerate() {
         let comma = if index > 0 { ", " } else { "" };
-        let _ = write!(text, "{comma}pg_catalog.set_config('{name}', ${}, false) is null", index + 1);
+        let _ = write!(text, "{comma}pg_catalog.set_config('{name}', ${}, {local}) is null", index + 1);
     }
     text
 }

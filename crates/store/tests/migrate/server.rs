@@ -37,8 +37,7 @@ impl Server {
 
     pub(crate) async fn run(&self, files: Vec<File>) -> Result<(), MigrationError> {
         let folder = Folder { files, ..Folder::default() };
-        let mut client = self.client().await;
-        Migrator::new(&folder).run_postgres(&mut client, &SystemClock, &mut |_: &Progress<'_>| {}).await.map(drop)
+        Migrator::new(&folder).run_postgres(&self.engine, &SystemClock, &mut |_: &Progress<'_>| {}).await.map(drop)
     }
 
     pub(crate) async fn catalog(&self) -> Catalog {
@@ -84,7 +83,7 @@ async fn files_are_remembered_and_run_once() {
     server.run(files.clone()).await.unwrap();
     server.run(files.clone()).await.unwrap();
     let folder = Folder { files, ..Folder::default() };
-    let status = Migrator::new(&folder).status_postgres(&mut server.client().await).await.unwrap();
+    let status = Migrator::new(&folder).status_postgres(&server.engine).await.unwrap();
     assert!(status.is_current(), "{status:?}");
     let rows = server.client().await.query("select id from t", &[]).await.unwrap();
     assert_eq!(rows.len(), 1);

@@ -18,14 +18,14 @@ use self::types::Types;
 use crate::catalog::{
     Catalog, Check, Column, DefaultGrant, Domain, ExprText, FkAction, ForeignKey, Grants, Identity, Index, IndexKey,
     Key, Name, Policy, PolicyCommand, Privilege, QName, QueryText, Relation, RelationKind, Role, Schema, Sequence,
-    View,
+    View, views,
 };
 use crate::conn::Connection;
 use crate::error::{Error, Result};
 
 /// Reads the catalog of all schemas that are not the server's own, in one snapshot when the transaction has one.
 ///
-/// `View::sources` has the right length and no content: another module finds out what a view shows. `Catalog::version` is 0.
+/// `Catalog::version` is 0.
 /// Changes the transaction's search path.
 pub fn load_catalog(conn: &mut dyn Connection) -> Result<Catalog> {
     conn.execute("select pg_catalog.set_config('search_path', '', true)", &[])?;
@@ -75,6 +75,8 @@ pub fn load_catalog(conn: &mut dyn Connection) -> Result<Catalog> {
     catalog.functions = routines::functions(ask(conn, queries::FUNCTIONS)?, &types, &names, &columns);
     catalog.relations =
         relations.into_values().map(|relation| (relation.name.clone(), Arc::new(relation))).collect::<BTreeMap<_, _>>();
+    // The server writes every name of a view out.
+    views::fill(&mut catalog, &[]);
     Ok(catalog)
 }
 
