@@ -59,6 +59,7 @@ impl Writer<'_> {
             set.push(Assignment::Column { column: column.name.clone(), value: Expr::Default });
         }
         let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
+        let count = params.types.len();
         let (items, returning) = self.returning(&alias, &mut params, false)?;
         let reads = self.reads() || filter.is_some();
         let update = Update {
@@ -80,6 +81,7 @@ impl Writer<'_> {
             }
             Engine::Sqlite => {
                 let late = Deferred::new(&**self.guard);
+                let params_types = params.types.clone();
                 let change = self.translator(&late, &params.types).update(&update)?;
                 let returning = with_types(returning, &change);
                 let to = self.destination(Privilege::Update)?;
@@ -94,7 +96,14 @@ impl Writer<'_> {
                     Steps::Checked { look, checks, change, params: params.values }
                 };
                 late.judge()?;
-                let mut write = self.explaining(self.finish(steps, returning), &set, false);
+                let mut write = self.explaining(self.finish(steps, returning), false);
+                if let Some(explain) = &mut write.explain {
+                    // Without it a refusal says less; what is wrong with the statement itself has been said.
+                    let update = Update { returning: Vec::new(), ..update };
+                    let after = self.translator(&**self.guard, &params_types[..count]).changed(&update, false);
+                    explain.after = after.ok().map(|after| (Arc::from(after.sql), count));
+                    explain.set = columns.iter().filter_map(|column| self.below(&to, &column.name)).collect();
+                }
                 write.gives = gives;
                 Ok(write)
             }
@@ -128,36 +137,32 @@ impl Writer<'_> {
         };
         let mut write = self.finish(Steps::Statements(vec![(text, params.values)]), returning);
         write.removes = true;
-        Ok(self.explaining(write, &[], true))
+        Ok(self.explaining(write, true))
     }
 
     /// Adds what explains a broken constraint of an update or delete: the rows it was about, as far as the caller may read them.
-    fn explaining(&self, mut write: Write, set: &[Assignment], removes: bool) -> Write {
+    fn explaining(&self, mut write: Write, removes: bool) -> Write {
         let Some(explain) = &mut write.explain else { return write };
-        if self.relation.is_view() {
-            return write;
-        }
         // With parameters of its own: a statement must be given exactly those that it names.
         let mut own = Params::default();
         let alias = own.alias(self.relation);
         if let Ok(conditions) = self.compiler.conditions(self.plan, &alias, &mut own) {
-            let columns = self.relation.columns.iter();
-            let items = columns.map(|column| tree::item(tree::column(&alias, &column.name))).collect();
-            let from = vec![tree::table(&self.relation.name, &alias)];
-            let query = tree::query(tree::select(items, from, tree::all(conditions)));
-            if let Ok(look) = self.translator(&**self.guard, &own.types).select(&query) {
+            let update = Update {
+                with: None,
+                table: self.target(),
+                only: false,
+                alias: Some(alias),
+                set: Vec::new(),
+                from: Vec::new(),
+                filter: tree::all(conditions),
+                returning: Vec::new(),
+            };
+            let privilege = if removes { Privilege::Delete } else { Privilege::Update };
+            if let Ok(look) = self.translator(&**self.guard, &own.types).met(&update, privilege) {
                 explain.look = Some((Arc::from(look.sql), own.values));
             }
         }
         explain.removes = removes;
-        explain.set = set
-            .iter()
-            .filter_map(|assignment| {
-                let Assignment::Column { column, value: Expr::Param(number) } = assignment else { return None };
-                let place = self.relation.columns.iter().position(|known| known.name == *column)?;
-                Some((place, (*number as usize).checked_sub(1)?))
-            })
-            .collect();
         write
     }
 }

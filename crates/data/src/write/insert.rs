@@ -123,6 +123,7 @@ impl Writer<'_> {
                 // The privileges of views, also of those that policies read, are asked for before a key is looked for; those of tables
                 // after. That the statement cannot be made is known.
                 let _ = self.shape(columns, upsert, merge, &late);
+                let _ = self.shape(columns, None, false, &late);
                 late.judge_views()?;
             }
             return Err(error.into());
@@ -217,6 +218,7 @@ impl Writer<'_> {
             violates: None,
             update: None,
             key: Vec::new(),
+            found_by: Vec::new(),
             probe: None,
         };
         if let Some(upsert) = upsert.filter(|_| merge) {
@@ -279,6 +281,7 @@ impl Writer<'_> {
         }
         shape.update = Some(Arc::from(self.translator(late, &params.types).merge(&update)?.sql));
         shape.key = key;
+        shape.found_by = upsert.key.iter().filter_map(|name| self.below(to, name)).collect();
         Ok(())
     }
 

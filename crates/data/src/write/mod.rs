@@ -103,6 +103,8 @@ struct Shape {
     update: Option<Arc<str>>,
     /// Where the values of the key come from; they follow the row's own as parameters of the update.
     key: Vec<KeyPart>,
+    /// The columns of the table that the key is made of.
+    found_by: Vec<Name>,
     /// Tries the row of a merge against what the table demands of a new one, although it will not be inserted.
     probe: Option<Arc<str>>,
 }
@@ -265,6 +267,7 @@ impl Writer<'_> {
                 catalog: self.catalog.clone(),
                 guard: self.guard.clone(),
                 look: None,
+                after: None,
                 set: Vec::new(),
                 removes: false,
             }),

@@ -178,7 +178,7 @@ impl Running<'_, '_> {
         let mut failure = Failure::from(store::Error::sql("23503", "a foreign key constraint is violated"));
         for (shape, params) in rows {
             let error = store::Error::sql("23503", "a foreign key constraint is violated");
-            let tried = Tried::Row { columns: Some(&shapes[*shape].given), params };
+            let tried = Tried::Row { given: &shapes[*shape].given, params, whole: None };
             failure = self.write.explained(self.conn, error, &tried);
             if matches!(&failure, Failure::Store(store::Error::Sql(found)) if found.constraint.is_some()) {
                 break;
@@ -204,10 +204,8 @@ impl Running<'_, '_> {
         let mut seen: HashSet<String> = HashSet::new();
         for ((shape, params), proposed) in rows.iter().zip(proposed) {
             let shape = &shapes[*shape];
-            let (tried, row) = match &proposed {
-                Some(whole) => (Tried::Row { columns: None, params: whole }, &**whole),
-                None => (Tried::Row { columns: Some(&shape.given), params }, &**params),
-            };
+            let tried = Tried::Row { given: &shape.given, params, whole: proposed.as_deref() };
+            let row = proposed.as_deref().unwrap_or(params);
             if merge && let Some(found) = &shape.find {
                 let key: Vec<Param> = shape
                     .key
@@ -295,7 +293,11 @@ impl Running<'_, '_> {
         }
         if let Some(update) = &shape.update {
             let before = self.written.inserted;
-            self.statement(update, &params, &Tried::Row { columns: Some(&shape.given), params: &params })?;
+            self.statement(
+                update,
+                &params,
+                &Tried::Merged { given: &shape.given, params: &params, key: &shape.found_by },
+            )?;
             self.written.inserted = before;
         }
         Ok(true)

@@ -3,7 +3,7 @@
 //! SQLite's message is enough for NOT NULL, CHECK and the name of a unique constraint. What it does not say (the values of the
 //! key, and everything about foreign keys) is found by [`detail`], which asks the database about the rows that were tried.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use values::Value;
 
@@ -169,7 +169,7 @@ pub fn detail(
                 .iter()
                 .find(|row| picked(attempt, row, &[Name::from(column.as_str())]).is_none_or(|v| v[0].is_null()));
             if let Some(row) = failing {
-                error.detail = Some(failing_row(attempt, row));
+                error.detail = failing_row(attempt, row, None);
             }
         }
         "23514" => {
@@ -182,7 +182,7 @@ pub fn detail(
             }
             // Which row failed is only known when there was one.
             if let [row] = attempt.rows {
-                error.detail = Some(failing_row(attempt, row));
+                error.detail = failing_row(attempt, row, None);
             }
         }
         _ => {}
@@ -211,24 +211,32 @@ fn key_text(table: &Relation, columns: &[Name], values: &[Value]) -> String {
     format!("({})=({})", names.join(", "), texts.join(", "))
 }
 
-/// `Failing row contains (…).` with values cut at 64 bytes, as PostgreSQL cuts them.
-fn failing_row(attempt: &Attempt<'_>, row: &[Value]) -> String {
-    let mut out = String::from("Failing row contains (");
-    for (n, column) in attempt.table.columns.iter().enumerate() {
-        if n > 0 {
-            out.push_str(", ");
-        }
-        match picked(attempt, row, std::slice::from_ref(&column.name)).as_deref() {
+/// `Failing row contains (…).` with values cut at 64 bytes, as PostgreSQL cuts them: the whole row, or those of its columns that are `shown`,
+/// by name. Nothing when none is.
+pub fn failing_row(attempt: &Attempt<'_>, row: &[Value], shown: Option<&BTreeSet<Name>>) -> Option<String> {
+    let is_shown = |name: &Name| shown.is_none_or(|shown| shown.contains(name));
+    let (mut names, mut texts) = (Vec::new(), Vec::new());
+    for column in attempt.table.columns.iter().filter(|column| is_shown(&column.name)) {
+        names.push(&*column.name);
+        texts.push(match picked(attempt, row, std::slice::from_ref(&column.name)).as_deref() {
             Some([value]) if !value.is_null() => {
-                let text = text_of(attempt.table, &column.name, value);
+                let mut text = text_of(attempt.table, &column.name, value);
                 let cut = (0..=64.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-                let _ = write!(out, "{}{}", &text[..cut], if cut < text.len() { "..." } else { "" });
+                if cut < text.len() {
+                    text.truncate(cut);
+                    text.push_str("...");
+                }
+                text
             }
-            _ => out.push_str("null"),
-        }
+            _ => "null".to_owned(),
+        });
     }
-    out.push_str(").");
-    out
+    let texts = texts.join(", ");
+    match shown {
+        None => Some(format!("Failing row contains ({texts}).")),
+        Some(_) if names.is_empty() => None,
+        Some(_) => Some(format!("Failing row contains ({}) = ({texts}).", names.join(", "))),
+    }
 }
 
 /// Is there a row of `table` with these values in these columns.

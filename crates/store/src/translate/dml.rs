@@ -478,7 +478,8 @@ impl<'a> Translator<'a> {
     }
 
     fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, judged: bool) -> Result<Translated> {
-        let (head, mut target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+        let verb = if judged { Verb::Insert } else { Verb::Update };
+        let (head, mut target) = self.target(relation, update.alias.as_ref(), verb)?;
         target.judged = judged;
         let mut from = Vec::with_capacity(update.from.len());
         for item in &update.from {
@@ -517,7 +518,12 @@ impl<'a> Translator<'a> {
             conditions.push(self.boolean(filter)?.sql);
         }
         let changes = !sql.starts_with("SELECT");
-        let verb = if privilege == Privilege::Delete { Verb::Delete } else { Verb::Update };
+        // What an upsert changes is part of an insert.
+        let verb = match privilege {
+            Privilege::Delete => Verb::Delete,
+            _ if target.judged => Verb::Insert,
+            _ => Verb::Update,
+        };
         let (items, columns) = if changes { self.bare(target, verb, returning)? } else { (String::new(), Vec::new()) };
         // PostgreSQL asks the select policies too when the statement reads the table.
         let reads = !self.frame().sources[0].used.is_empty();
@@ -617,7 +623,14 @@ impl<'a> Translator<'a> {
             return Ok(());
         }
         let below: Option<Vec<Name>> = key.iter().map(|name| target.below(name).cloned()).collect();
-        if below.is_some_and(|below| has_key(&target.table, &below)) { Ok(()) } else { Err(no_key()) }
+        if below.is_some_and(|below| has_key(&target.table, &below)) {
+            return Ok(());
+        }
+        // The guard may want to know whose views the key would be looked for in.
+        let columns = key.iter().cloned().collect();
+        self.guard.check(relation, &Access { privilege: Privilege::Select, columns: &columns })?;
+        target.check_read()?;
+        Err(no_key())
     }
 
     /// A query that gives a proposed row of `relation` as it would be stored, and after its columns one boolean per check. The columns
@@ -628,21 +641,47 @@ impl<'a> Translator<'a> {
         let given = given.iter().map(|name| target.column(name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
         let given: Vec<&Name> = given.into_iter().map(|column| &column.name).collect();
         let relation = &target.table;
+        let from = self.proposal(relation, &given, false)?;
+        let alias = quote(&relation.name.name);
+        let stored: Vec<&Column> = relation.columns.iter().filter(|column| column.generated.is_none()).collect();
+        let mut items: Vec<String> = stored.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect();
+        let mut columns: Vec<OutColumn> = stored.iter().map(|column| out_column(column)).collect();
+        self.frames.push(Frame::default());
+        let result = checks.iter().map(|check| self.policy_over(relation, check, &alias)).collect::<Result<Vec<_>>>();
+        self.frames.pop();
+        for check in result? {
+            items.push(format!("({check}) IS TRUE"));
+            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
+        }
+        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
+    }
+
+    /// A query that gives the row of a table that an insert has just tried, whole and with its generated columns: like
+    /// [`Translator::propose`], but numbers are those that the insert has drawn.
+    pub fn tried(&mut self, table: &Arc<Relation>, given: &[Name]) -> Result<Translated> {
+        let given: Vec<&Name> = given.iter().collect();
+        let from = self.proposal(table, &given, true)?;
+        let columns: Vec<OutColumn> = table.columns.iter().map(out_column).collect();
+        let items: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
+        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
+    }
+
+    /// A row as a source named like its table: what is given, defaults, generated columns.
+    fn proposal(&mut self, relation: &Arc<Relation>, given: &[&Name], drawn: bool) -> Result<String> {
         let mut inner = Vec::with_capacity(relation.columns.len());
         let mut outer = Vec::new();
-        let mut stored: Vec<&Column> = Vec::with_capacity(relation.columns.len());
-        for column in &relation.columns {
-            if column.generated.is_some() {
-                continue;
-            }
+        for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
+            let sequence = column.sequence.as_ref().filter(|_| drawn);
             let value = match given.iter().position(|name| **name == column.name) {
                 Some(at) => format!("?{}", at + 1),
                 // A missing key is judged when the row is written; policies come before that.
                 None if column.default.is_none() && column.sequence.is_none() => "NULL".to_owned(),
-                None => self.default_of(relation, column)?,
+                None => match sequence {
+                    Some(sequence) => format!("pg_currval({})", text_sql(&sequence.to_string())),
+                    None => self.default_of(relation, column)?,
+                },
             };
             inner.push(format!("{value} AS {}", quote(&column.name)));
-            stored.push(column);
         }
         let alias = quote(&relation.name.name);
         for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
@@ -658,19 +697,7 @@ impl<'a> Translator<'a> {
         if !outer.is_empty() {
             from = format!("(SELECT {alias}.*, {} FROM {from}) AS {alias}", outer.join(", "));
         }
-        let mut items: Vec<String> = stored.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect();
-        let mut columns: Vec<OutColumn> = stored
-            .iter()
-            .map(|column| OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None })
-            .collect();
-        self.frames.push(Frame::default());
-        let result = checks.iter().map(|check| self.policy_over(relation, check, &alias)).collect::<Result<Vec<_>>>();
-        self.frames.pop();
-        for check in result? {
-            items.push(format!("({check}) IS TRUE"));
-            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
-        }
-        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
+        Ok(from)
     }
 
     /// A query that looks for the row (of the table below, for a view) whose `key` columns equal the parameters `?1…`: one row if there is one, with a boolean per check.
@@ -728,19 +755,7 @@ impl<'a> Translator<'a> {
         result
     }
 
-    /// A query of the rows that a change (`Update` or `Delete`, which sets nothing) meets, as they would be stored after it, without
-    /// generated columns.
-    pub fn touched(&mut self, update: &Update, privilege: Privilege) -> Result<Translated> {
-        let relation = self.relation(&update.table)?;
-        let verb = if privilege == Privilege::Delete { Verb::Delete } else { Verb::Update };
-        self.frames.push(Frame::default());
-        let result = self
-            .target(&relation, update.alias.as_ref(), verb)
-            .and_then(|(head, target)| self.touched_in_frame(update, &target, &head, privilege));
-        self.frames.pop();
-        result
-    }
-
+    /// A query of the rows that a change meets, as they would be stored after it, without generated columns.
     fn touched_in_frame(
         &mut self,
         update: &Update,
@@ -780,16 +795,44 @@ impl<'a> Translator<'a> {
         Ok(Translated { sql, columns })
     }
 
-    fn violations_in_frame(
+    /// A query of the rows that an update meets (of the table below, for a view), whole and as they would be stored after it. With
+    /// `judged`, of the row that an upsert has found ([`Translator::merge`]).
+    pub fn changed(&mut self, update: &Update, judged: bool) -> Result<Translated> {
+        self.whole(update, Privilege::Update, judged)
+    }
+
+    /// A query of the rows that a change (`Update` or `Delete`) meets, whole and as they are: the update sets nothing.
+    pub fn met(&mut self, update: &Update, privilege: Privilege) -> Result<Translated> {
+        self.whole(update, privilege, false)
+    }
+
+    fn whole(&mut self, update: &Update, privilege: Privilege, judged: bool) -> Result<Translated> {
+        let relation = self.relation(&update.table)?;
+        self.frames.push(Frame::default());
+        let result = self.changed_rows(update, &relation, privilege, judged);
+        self.frames.pop();
+        let (rows, inner, table) = result?;
+        let columns: Vec<OutColumn> = table.columns.iter().map(out_column).collect();
+        let items: Vec<String> = columns.iter().map(|column| format!("{inner}.{}", quote(&column.name))).collect();
+        Ok(Translated { sql: format!("SELECT {} FROM {rows}", items.join(", ")), columns })
+    }
+
+    /// The rows of an update after it as a source, its name, and the table.
+    fn changed_rows(
         &mut self,
         update: &Update,
         relation: &Arc<Relation>,
-        checks: &[Arc<Expr>],
+        privilege: Privilege,
         judged: bool,
-    ) -> Result<Translated> {
-        let (head, mut target) = self.target(relation, update.alias.as_ref(), Verb::Update)?;
+    ) -> Result<(String, String, Arc<Relation>)> {
+        let verb = match privilege {
+            Privilege::Delete => Verb::Delete,
+            _ if judged => Verb::Insert,
+            _ => Verb::Update,
+        };
+        let (head, mut target) = self.target(relation, update.alias.as_ref(), verb)?;
         target.judged = judged;
-        let rows = self.touched_in_frame(update, &target, &head, Privilege::Update)?.sql;
+        let rows = self.touched_in_frame(update, &target, &head, privilege)?.sql;
         let relation = &target.table;
         let inner = self.unique_alias(&relation.name.name);
         let mut generated = Vec::new();
@@ -806,6 +849,18 @@ impl<'a> Translator<'a> {
         } else {
             format!("(SELECT {inner}.*, {} FROM ({rows}) AS {inner}) AS {inner}", generated.join(", "))
         };
+        Ok((rows, inner, target.table))
+    }
+
+    fn violations_in_frame(
+        &mut self,
+        update: &Update,
+        relation: &Arc<Relation>,
+        checks: &[Arc<Expr>],
+        judged: bool,
+    ) -> Result<Translated> {
+        let (rows, inner, table) = self.changed_rows(update, relation, Privilege::Update, judged)?;
+        let relation = &table;
         let mut tests = Vec::with_capacity(checks.len());
         for check in checks {
             tests.push(self.policy_over(relation, check, &inner)?);
@@ -817,6 +872,10 @@ impl<'a> Translator<'a> {
         let sql = format!("SELECT {} FROM {rows} WHERE ({}) IS NOT TRUE LIMIT 1", items.join(", "), all.join(" AND "));
         Ok(Translated { sql, columns })
     }
+}
+
+fn out_column(column: &Column) -> OutColumn {
+    OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None }
 }
 
 /// The columns an insert names, or all that can be given.

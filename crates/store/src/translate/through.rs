@@ -267,13 +267,13 @@ impl<'a> Translator<'a> {
                 Ok::<_, crate::Error>(this.settle(value)?.sql)
             };
             let values = simple.items().map(|expr| value(this, expr)).collect::<Result<Vec<_>>>()?;
-            let guard = this.guard;
+            let (guard, caller) = (this.guard, this.caller);
             if !asked {
-                // Its columns count as read all the same, what its subqueries read does not.
-                this.guard = &Owner;
+                // Its columns count as read all the same; what its subqueries read and call does not.
+                (this.guard, this.caller) = (&Owner, &Owner);
             }
             let condition = simple.select.filter.as_ref().map(|filter| this.boolean(filter)).transpose();
-            this.guard = guard;
+            (this.guard, this.caller) = (guard, caller);
             Ok((values, condition?.map(|condition| condition.sql)))
         });
         let frame = self.frames.pop();

@@ -43,6 +43,15 @@ fn nextval_of(args: Args<'_, '_>) -> Result<Value> {
     session::with(|session| next(session, &key))
 }
 
+/// The number that this function has drawn last from a sequence named by its key; null when it has drawn none.
+fn currval_of(args: Args<'_, '_>) -> Result<Value> {
+    let key = text(args, 0)?;
+    session::with(|session| {
+        let drawn = session.drawn.iter().find(|(drawn, _)| **drawn == *key);
+        Ok(drawn.map_or(Value::Null, |(_, value)| Value::Int(*value)))
+    })
+}
+
 fn currval(args: Args<'_, '_>) -> Result<Value> {
     if args[0].is_null() {
         return Ok(Value::Null);
@@ -84,6 +93,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     volatile("nextval", 1, nextval),
     volatile("pg_nextval", 1, nextval_of),
     volatile("currval", 1, currval),
+    volatile("pg_currval", 1, currval_of),
     volatile("lastval", 0, lastval),
     volatile("setval", 2, setval),
     volatile("setval", 3, setval),
