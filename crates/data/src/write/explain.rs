@@ -181,16 +181,17 @@ impl Explain {
             return Ok(None);
         };
         let path = [Name::from("public")];
-        let test = Translator::new(&self.catalog, &Owner, &path, &[]).over_relation(tree, table, "row", None)?;
+        let condition = Translator::new(&self.catalog, &Owner, &path, &[]).over_relation(tree, table, "row", None)?;
         let columns = table.columns.iter().enumerate();
         let items: Vec<String> =
             columns.map(|(at, column)| format!("?{} AS {}", at + 1, quote(&column.name))).collect();
-        let text = format!("SELECT 1 FROM (SELECT {}) AS \"row\" WHERE ({}) IS FALSE", items.join(", "), test.sql);
+        let query =
+            format!("SELECT 1 FROM (SELECT {}) AS \"row\" WHERE ({}) IS FALSE", items.join(", "), condition.sql);
         for row in rows {
             let values = table.columns.iter().zip(row);
             let params: Vec<Param> =
                 values.map(|(column, value)| Param::Value(column.ty.clone(), value.clone())).collect();
-            if conn.query(&text, &params, &mut |_| Ok(()))? > 0 {
+            if conn.query(&query, &params, &mut |_| Ok(()))? > 0 {
                 return Ok(Some(row));
             }
         }

@@ -9,6 +9,8 @@ mod change;
 mod explain;
 mod insert;
 mod merged;
+#[cfg(test)]
+mod no_text;
 mod order;
 mod run;
 mod template;
