@@ -37,8 +37,8 @@ impl<T> CachedVerifier<T> {
         Self { verifier, seen: Cache::new(tokens_max) }
     }
 
-    /// What `make` made of the claims when the token was first seen, if it is genuine and holds at `now`.
-    pub fn verify_as(&self, token: &str, now: Micros, make: impl FnOnce(Claims) -> T) -> Result<Arc<T>, TokenError> {
+    /// What `of` made of the claims when the token was first seen, if it is genuine and holds at `now`.
+    pub fn verify_as(&self, token: &str, now: Micros, of: impl FnOnce(Claims) -> T) -> Result<Arc<T>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
         }
@@ -51,7 +51,7 @@ impl<T> CachedVerifier<T> {
         }
         let claims = self.verifier.verify(token, now)?;
         let exp = claims.exp;
-        let made = Arc::new(make(claims));
+        let made = Arc::new(of(claims));
         self.seen.insert(digest, (exp, Arc::clone(&made)));
         Ok(made)
     }

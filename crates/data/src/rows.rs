@@ -183,11 +183,8 @@ impl<'c> Collector<'c> {
             rows.bytes.push(b'}');
         }
         if let Some(parents) = &self.parents {
-            let mut key = Vec::with_capacity(self.level.link.len());
-            for (column, (_, ty)) in self.level.link.clone().zip(self.level.keys.iter()) {
-                key.push(row.value(column, ty)?);
-            }
-            if let Some(parent) = parents.find(&key) {
+            let types = self.level.keys.iter().map(|(_, ty)| ty);
+            if let Some(parent) = with_key(row, self.level.link.clone(), types, |key| parents.find(key))? {
                 rows.by_key[parent as usize].push(offset(rows.spans.len())?);
             }
         }
@@ -215,11 +212,26 @@ impl<'c> Collector<'c> {
 
 /// The number of the key by which a row leads to an embed.
 fn number_of(child: &CompiledChild, keys: &mut Keys, row: &dyn Row) -> store::Result<u32> {
-    let mut key = Vec::with_capacity(child.keys.len());
-    for (column, ty) in child.keys.clone().zip(&child.key_types) {
-        key.push(row.value(column, ty)?);
+    with_key(row, child.keys.clone(), &child.key_types, |key| {
+        if key.iter().any(Value::is_null) { NO_KEY } else { keys.number(key) }
+    })
+}
+
+/// Hands over the values of a key's columns; those of one column, nearly all, without a list of their own.
+fn with_key<'t, T>(
+    row: &dyn Row,
+    columns: std::ops::Range<usize>,
+    types: impl IntoIterator<Item = &'t Type>,
+    use_key: impl FnOnce(&[Value]) -> T,
+) -> store::Result<T> {
+    let mut types = types.into_iter();
+    if columns.len() == 1
+        && let Some(ty) = types.next()
+    {
+        return Ok(use_key(&[row.value(columns.start, ty)?]));
     }
-    Ok(if key.iter().any(Value::is_null) { NO_KEY } else { keys.number(&key) })
+    let key: Vec<Value> = columns.zip(types).map(|(column, ty)| row.value(column, ty)).collect::<Result<_, _>>()?;
+    Ok(use_key(&key))
 }
 
 fn offset(at: usize) -> store::Result<u32> {

@@ -158,11 +158,21 @@ async fn a_group_that_fails_as_a_whole_runs_again_and_only_the_guilty_fail() {
     let options = Options { group_time: Duration::from_secs(3600), ..Options::default() };
     let engine = Arc::new(engine(options, Arc::from([sealer.clone() as Arc<dyn Participant>])).await);
     let held = hold_writer(&engine).await;
+    let drawn: Arc<Mutex<Vec<(&str, String)>>> = Arc::default();
     let tasks: Vec<_> = ["a", "bad", "c"]
         .map(|name| {
-            let engine = engine.clone();
+            let (engine, drawn) = (engine.clone(), drawn.clone());
             tokio::spawn(async move {
-                engine.write::<(), Error, _>(Scope::default(), move |tx| insert(tx, name)).await.is_ok()
+                let ran = engine.write::<(), Error, _>(Scope::default(), move |tx| {
+                    tx.conn().query("select pg_random_uuid() || pg_random() || pg_now()", &[], &mut |row| {
+                        let mut text = String::new();
+                        row.write_text(0, &Type::Text, &mut text)?;
+                        drawn.lock().unwrap().push((name, text));
+                        Ok(())
+                    })?;
+                    insert(tx, name)
+                });
+                ran.await.is_ok()
             })
         })
         .into();
@@ -175,6 +185,12 @@ async fn a_group_that_fails_as_a_whole_runs_again_and_only_the_guilty_fail() {
         kept += u32::from(task.await.unwrap());
     }
     assert_eq!((kept, engine.counts().reruns, sealer.0.load(Ordering::SeqCst)), (2, 1, 4));
+    // A second run gives the result of the first: the same time, the same ids.
+    let drawn = drawn.lock().unwrap().clone();
+    for name in ["a", "c"] {
+        let of: Vec<_> = drawn.iter().filter(|(whose, _)| *whose == name).map(|(_, text)| text).collect();
+        assert!(of.len() == 2 && of[0] == of[1], "{of:?}");
+    }
     assert_eq!(count(&engine, "select count(*) from item where name in ('a', 'c')").await, 2);
     assert_eq!(count(&engine, "select count(*) from item").await, 2);
 }

@@ -42,6 +42,7 @@ use tokio::sync::oneshot;
 use self::error::Side;
 use self::queue::{Queue, Refused};
 use self::reader::{ReadJob, ReadTask};
+use self::session::Tape;
 use self::writer::{Work, WriteTask, Writer};
 use crate::catalog::Catalog;
 use crate::conn::{Connection, Lane, Scope};
@@ -333,7 +334,7 @@ impl SqliteEngine {
         judge(&scope)?;
         let (reply, answer) = oneshot::channel();
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
-        let task = WriteTask { scope, deadline, now_us: None, function, outcome: None, reply };
+        let task = WriteTask { scope, deadline, now_us: None, tape: Tape::default(), function, outcome: None, reply };
         self.write.hand_in(Work::Function(Box::new(task))).await.map_err(|(_, why)| refused(why))?;
         answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
     }

@@ -35,7 +35,43 @@ pub(super) struct Session {
     pub(super) sequences: Option<Sequences>,
     /// What `lastval` and `currval` answer in this function.
     pub(super) drawn: Vec<(Arc<str>, i64)>,
+    /// The random numbers of a function that may run again.
+    tape: Option<Tape>,
     clock: Option<Arc<dyn Clock>>,
+}
+
+/// The random numbers that a transaction function drew, in order: when it runs again it draws the same, so that its second run gives
+/// the result of its first (HOUSE.md 11.1). They are the system's own numbers, so they stay fit for ids that nobody may guess.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tape {
+    numbers: Vec<u64>,
+    played: usize,
+}
+
+impl Tape {
+    fn next(&mut self) -> u64 {
+        if self.played == self.numbers.len() {
+            self.numbers.push(from_system());
+        }
+        self.played += 1;
+        self.numbers[self.played - 1]
+    }
+}
+
+fn from_system() -> u64 {
+    use kernel::Random as _;
+    kernel::SystemRandom.next_u64()
+}
+
+/// From here on random numbers come from the tape's beginning, and new ones are added to it.
+pub(super) fn play(mut tape: Tape) {
+    tape.played = 0;
+    with(|session| session.tape = Some(tape));
+}
+
+/// Takes the tape out.
+pub(super) fn recorded() -> Tape {
+    with(|session| session.tape.take()).unwrap_or_default()
 }
 
 /// What the progress handler looks at.
@@ -79,6 +115,7 @@ pub(super) fn enter(
         session.zone = zone;
         session.local.clear();
         session.drawn.clear();
+        session.tape = None;
         if session.clock.is_none() {
             session.clock = Some(clock.clone());
         }
@@ -138,8 +175,7 @@ pub(super) fn values_session() -> values::Session {
 
 /// 64 random bits.
 pub(super) fn random_u64() -> u64 {
-    use kernel::Random as _;
-    kernel::SystemRandom.next_u64()
+    with(|session| session.tape.as_mut().map_or_else(from_system, Tape::next))
 }
 
 /// Wall-clock time now, for `clock_timestamp()`.

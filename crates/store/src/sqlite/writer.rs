@@ -23,7 +23,7 @@ use super::exclusive::Exclusive;
 use super::queue::Queue;
 use super::reader::again;
 use super::sequence::{self, Sequences};
-use super::session::{self, Stopped};
+use super::session::{self, Stopped, Tape};
 use super::{Shared, ffi, setup, wal};
 use crate::conn::Scope;
 use crate::error::{Error, Result, SqlError};
@@ -39,6 +39,8 @@ pub(super) trait WriteJob: Send {
     fn abandoned(&self) -> bool;
     /// Transaction time: that of the first run, so that a second one gives the same result.
     fn now_us(&mut self, now: i64) -> i64;
+    /// What it drew at random when it last ran.
+    fn tape(&mut self) -> &mut Tape;
     /// Runs it and keeps the answer; true when it succeeded.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Makes the answer a failure, unless it is one.
@@ -52,6 +54,7 @@ pub(super) struct WriteTask<T, E, F> {
     pub(super) scope: Scope,
     pub(super) deadline: Deadline,
     pub(super) now_us: Option<i64>,
+    pub(super) tape: Tape,
     pub(super) function: F,
     pub(super) outcome: Option<Result<T, E>>,
     pub(super) reply: oneshot::Sender<Result<T, E>>,
@@ -74,6 +77,9 @@ where
     }
     fn now_us(&mut self, now: i64) -> i64 {
         *self.now_us.get_or_insert(now)
+    }
+    fn tape(&mut self) -> &mut Tape {
+        &mut self.tape
     }
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.outcome = None;
@@ -317,8 +323,10 @@ impl Writer {
         let clock = self.shared.options.clock.clone();
         let now_us = job.now_us(clock.now().0);
         session::enter(job.scope().clone(), now_us, &clock, job.deadline(), None);
+        session::play(std::mem::take(job.tape()));
         let (kept, wrote) = self.perform(job, events);
         let stopped = session::leave();
+        *job.tape() = session::recorded();
         if self.db.is_autocommit() {
             job.refuse(Error::Unavailable {
                 reason: "the database gave the transaction up".to_owned(),
