@@ -2,6 +2,7 @@
 
 mod answer;
 mod describe;
+mod explain;
 mod read;
 mod said;
 mod schema;

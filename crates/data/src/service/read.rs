@@ -9,6 +9,7 @@ use store::postgres::{Ask, Wave, Waves};
 use store::{Connection, Engine, Lane, Param, Row};
 use values::{Type, Value};
 
+use super::explain::explain;
 use super::said::Said;
 use super::{Answer, Asked, Data, catalog_of};
 use crate::cache::{self, Prepared};
@@ -183,49 +184,9 @@ impl Data {
         options: crate::request::PlanOptions,
         json: bool,
     ) -> Result<Answer, Failure> {
-        let engine = self.store.engine();
-        let body = self
-            .store
-            .read(asked.scope, Lane::Long, move |conn| -> Result<Vec<u8>, Failure> {
-                let mut lines = Vec::new();
-                let sql = match engine {
-                    Engine::Sqlite => format!("EXPLAIN QUERY PLAN {}", compiled.sql),
-                    Engine::Postgres => {
-                        let mut words = vec![if json { "format json" } else { "format text" }];
-                        let switches = [
-                            (options.analyze, "analyze"),
-                            (options.verbose, "verbose"),
-                            (options.settings, "settings"),
-                            (options.buffers, "buffers"),
-                            (options.wal, "wal"),
-                        ];
-                        words.extend(switches.into_iter().filter_map(|(on, word)| on.then_some(word)));
-                        format!("explain ({}) {}", words.join(", "), compiled.sql)
-                    }
-                };
-                let column = if engine == Engine::Sqlite { 3 } else { 0 };
-                conn.query(&sql, &compiled.params, &mut |row| {
-                    let mut line = String::new();
-                    row.write_text(column, &Type::Text, &mut line)?;
-                    lines.push(line);
-                    Ok(())
-                })?;
-                let mut body = Vec::new();
-                if engine == Engine::Sqlite && json {
-                    body.extend_from_slice(b"[{\"Plan\":[");
-                    for (index, line) in lines.iter().enumerate() {
-                        if index > 0 {
-                            body.push(b',');
-                        }
-                        values::write_json_string(line, &mut body);
-                    }
-                    body.extend_from_slice(b"]}]");
-                } else {
-                    body.extend_from_slice(lines.join("\n").as_bytes());
-                }
-                Ok(body)
-            })
-            .await?;
+        let statements = vec![(compiled.sql, compiled.params)];
+        let work = move |conn: &mut dyn Connection| explain(conn, &statements, options, json);
+        let body = self.store.read(asked.scope, Lane::Long, work).await?;
         Ok(Answer::new(200).varies().body(&media, body))
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use store::Scope;
 use store::catalog::{Key, Name, Relation};
 use values::Value;
 
+use super::explain::explain;
 use super::read::body_of;
 use super::said::Said;
 use super::{Answer, Asked, Data, catalog_of};
@@ -13,8 +15,8 @@ use crate::compile::Compiler;
 use crate::failure::Failure;
 use crate::plan::{Level, plan_write};
 use crate::request::{
-    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, Resolution, Return, location,
-    put_key, put_one_row,
+    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, PlanOptions, Resolution, Return,
+    location, put_key, put_one_row,
 };
 use crate::rows::Form;
 use crate::write::{Template, Upsert, Write, Writer, Written};
@@ -33,6 +35,9 @@ struct Ready {
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, late, relation, media, upsertable } = self.ready(&asked)?;
+        if let MediaType::Plan { options, json, .. } = media {
+            return self.explain_write(asked, &write, media, options, json).await;
+        }
         let around = self.around(&asked)?;
         // Where one statement is the whole write, it goes with its commit in one flight. Those whom every write has to pass see it.
         let simple = around.is_nothing() && late.is_none() && !asked.scope.rollback;
@@ -67,7 +72,11 @@ impl Data {
         let request = asked.request;
         let writes = &asked.derived.writes;
         let media = self.media(request);
-        let form = if matches!(media, Ok(MediaType::Csv)) { Form::Csv } else { Form::Json };
+        let csv = match &media {
+            Ok(MediaType::Plan { of, .. }) => **of == MediaType::Csv,
+            other => matches!(other, Ok(MediaType::Csv)),
+        };
+        let form = if csv { Form::Csv } else { Form::Json };
         let key = cache::write_key(request, asked.guard.role(), form == Form::Csv);
         let found = key.as_ref().and_then(|key| writes.get(key));
         // In the dialect's order: the plan, strict preferences, the media type, the key of a PUT, the rest.
@@ -78,9 +87,6 @@ impl Data {
         };
         request.preferences.check_strict()?;
         let media = media?;
-        if matches!(media, MediaType::Plan { .. }) {
-            return Err(ApiError::not_implemented("plans of writes").into());
-        }
         if request.method == Method::Put {
             judge_put(asked, &relation)?;
         }
@@ -112,6 +118,24 @@ impl Data {
                 || relation.primary_key.is_some()
                 || request.query.on_conflict.is_some());
         Ok(Ready { write: Arc::new(write), late, relation, media, upsertable })
+    }
+
+    /// How a write would go. Nothing is changed, not even where the statements are run to be measured (`analyze`).
+    async fn explain_write(
+        &self,
+        asked: Asked<'_>,
+        write: &Write,
+        media: MediaType,
+        options: PlanOptions,
+        json: bool,
+    ) -> Result<Answer, Failure> {
+        let statements = write.statements();
+        let work = move |tx: &mut store::Tx<'_>| {
+            tx.quiet("a plan changes nothing");
+            explain(tx.conn(), &statements, options, json)
+        };
+        let body = self.store.write(Scope { rollback: true, ..asked.scope }, work).await?;
+        Ok(Answer::new(200).varies().body(&media, body))
     }
 
     /// The plan of what a write chooses and gives back.

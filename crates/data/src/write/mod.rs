@@ -312,6 +312,35 @@ impl Writer<'_> {
 }
 
 impl Write {
+    /// Its statements in the order in which they run, for those who want to see their plans; of rows that go one by one, those of the
+    /// first, with nulls for its values.
+    pub(crate) fn statements(&self) -> Vec<(Arc<str>, Vec<Param>)> {
+        match &self.steps {
+            Steps::Nothing => Vec::new(),
+            Steps::Statements(statements) => statements.clone(),
+            Steps::Checked { look, change, params, .. } => {
+                vec![(look.clone(), params.clone()), (change.clone(), params.clone())]
+            }
+            Steps::Rows { rows, shapes, .. } => {
+                let Some((shape, params)) = rows.first().map(|(shape, params)| (&shapes[*shape], params)) else {
+                    return Vec::new();
+                };
+                let nulls = |count: usize| vec![Param::Null; count];
+                let mut statements = Vec::new();
+                let mut inserted = params.len();
+                if let Some((propose, stored, _)) = &shape.propose {
+                    statements.push((propose.clone(), nulls(params.len())));
+                    inserted = stored.len();
+                }
+                if let Some((find, _)) = &shape.find {
+                    statements.push((find.clone(), nulls(shape.key.len())));
+                }
+                statements.push((shape.insert.clone(), nulls(inserted)));
+                statements
+            }
+        }
+    }
+
     /// Bounds the rows it may touch: `max-affected`, and exactly one.
     pub(crate) fn limit(&mut self, max_affected: Option<u64>, singular: bool) {
         self.max_affected = max_affected;
