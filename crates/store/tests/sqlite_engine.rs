@@ -506,3 +506,41 @@ async fn a_time_zone_that_is_none_is_refused_before_anything_runs() {
     let read = engine.read::<(), Error, _>(scope, Lane::Short, |_| Ok(()));
     assert_eq!(read.await.unwrap_err().code(), Some("22023"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_copied_beside_the_writer_and_starts_anew() {
+    let options = Options { wal_checkpoint_pages: 50, wal_grow_bytes: 0, ..Options::default() };
+    let engine = engine(options, nobody()).await;
+    let log = || std::fs::metadata(format!("{}-wal", engine.path().display())).map_or(0, |file| file.len());
+    let write = |n: u32| {
+        engine.write::<(), Error, _>(Scope::default(), move |tx| insert(tx, &format!("{n}{}", "x".repeat(8_000))))
+    };
+    for n in 0..600 {
+        write(n).await.unwrap();
+    }
+    // 600 commits of several pages each, in a log that holds a few times 50.
+    assert!(log() < 400 * 4_096, "the log has {} bytes", log());
+
+    // Somebody who reads an old state keeps the log from starting anew, and nobody waits for them.
+    let (go, wait) = mpsc::channel::<()>();
+    let (started, reads) = tokio::sync::oneshot::channel();
+    let started = Mutex::new(Some(started));
+    let reader = engine.read::<u64, Error, _>(Scope::default(), Lane::Long, move |conn| {
+        let count = |conn: &mut dyn Connection| conn.query("select name from item", &[], &mut |_| Ok(()));
+        let before = count(conn)?;
+        drop(started.lock().unwrap().take().map(|started| started.send(())));
+        drop(wait.recv());
+        assert_eq!(count(conn)?, before);
+        Ok(before)
+    });
+    let writer = async {
+        reads.await.unwrap();
+        for n in 600..900 {
+            write(n).await.unwrap();
+        }
+        assert!(log() > 400 * 4_096, "the log has {} bytes", log());
+        drop(go);
+    };
+    assert_eq!(tokio::join!(reader, writer).0.unwrap(), 600);
+    assert_eq!(count(&engine, "select count(*) from item").await, 900);
+}

@@ -11,6 +11,7 @@
 //! - No thread waits without a bound: queues are bounded, functions have deadlines, and a caller that goes away stops its read.
 //! - One process per database: a second one is refused when it opens the file, but may look at it ([`SqliteEngine::look`]).
 
+mod checkpoint;
 mod connection;
 mod error;
 mod exclusive;
@@ -31,7 +32,7 @@ use std::fs::File;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ pub struct Options {
     pub mmap_bytes: u64,
     /// Size to which the log grows at the first quiet moment after the first write; 0 for as it is used.
     pub wal_grow_bytes: u64,
-    /// Pages in the log at which a commit copies them into the database.
+    /// Pages in the log at which they are copied into the database; 0 for never.
     pub wal_checkpoint_pages: u32,
     /// How long a statement waits for a lock that somebody outside holds.
     pub busy_timeout: Duration,
@@ -181,6 +182,8 @@ struct Shared {
     catalog: ArcSwapOption<Catalog>,
     /// Grows when connections have to forget what they know of the schema.
     epoch: AtomicU64,
+    /// Pages in the log after the last commit.
+    wal_pages: Arc<AtomicU32>,
     stats: Stats,
 }
 
@@ -231,6 +234,7 @@ impl SqliteEngine {
             options,
             catalog: ArcSwapOption::empty(),
             epoch: AtomicU64::new(0),
+            wal_pages: Arc::default(),
             stats: Stats::default(),
         });
         let options = &shared.options;

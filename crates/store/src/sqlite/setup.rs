@@ -9,7 +9,7 @@ use rusqlite::limits::Limit;
 use values::{EnumType, RangeKind, Type};
 
 use super::error::{Side, translate};
-use super::{Shared, Synchronous, functions, session};
+use super::{Shared, Synchronous, checkpoint, functions, session};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 
@@ -65,10 +65,8 @@ fn configure(db: &mut Connection, shared: &Shared, side: Side) -> rusqlite::Resu
             Synchronous::Full => "full",
             Synchronous::Normal => "normal",
         };
-        db.execute_batch(&format!(
-            "pragma synchronous = {synchronous}; pragma wal_autocheckpoint = {}",
-            options.wal_checkpoint_pages
-        ))?;
+        db.execute_batch(&format!("pragma synchronous = {synchronous}; pragma wal_autocheckpoint = 0"))?;
+        checkpoint::watch(db, shared.wal_pages.clone())?;
     } else {
         db.execute_batch("pragma query_only = on")?;
     }

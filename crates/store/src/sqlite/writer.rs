@@ -17,6 +17,7 @@ use std::time::Duration;
 use kernel::Deadline;
 use tokio::sync::oneshot;
 
+use super::checkpoint::Checkpoints;
 use super::connection::Conn;
 use super::error::{Side, translate, wants_reopening};
 use super::exclusive::Exclusive;
@@ -153,6 +154,7 @@ pub(super) struct Writer {
     waiting: VecDeque<Work>,
     epoch: u64,
     log: wal::Growth,
+    checkpoints: Checkpoints,
     /// How many more functions have savepoints.
     wary: usize,
 }
@@ -175,7 +177,9 @@ impl Writer {
         }
         let epoch = shared.epoch.load(Ordering::Acquire);
         let log = wal::Growth::new(&shared);
-        let mut writer = Self { shared, queue, participants, db, waiting: VecDeque::new(), epoch, log, wary: 0 };
+        let checkpoints = Checkpoints::new(shared.clone());
+        let waiting = VecDeque::new();
+        let mut writer = Self { shared, queue, participants, db, waiting, epoch, log, checkpoints, wary: 0 };
         writer.reload_sequences();
         writer
     }
@@ -198,6 +202,7 @@ impl Writer {
                 Some(Work::Alone(work)) => work(&mut self),
                 None => {}
             }
+            self.checkpoints.turn(&self.db);
         }
         // The last values drawn by functions that were rolled back.
         if let Err(error) = self.write_sequences() {
