@@ -528,8 +528,9 @@ async fn the_log_is_copied_beside_the_writer_and_starts_anew() {
     let reader = engine.read::<u64, Error, _>(Scope::default(), Lane::Long, move |conn| {
         let count = |conn: &mut dyn Connection| conn.query("select name from item", &[], &mut |_| Ok(()));
         let before = count(conn)?;
-        drop(started.lock().unwrap().take().map(|started| started.send(())));
-        drop(wait.recv());
+        started.lock().unwrap().take().unwrap().send(()).unwrap();
+        // Ends when the other side goes.
+        assert!(wait.recv().is_err());
         assert_eq!(count(conn)?, before);
         Ok(before)
     });
