@@ -43,18 +43,26 @@ impl Growth {
             if let Err(error) = db.execute_batch("begin immediate; create table _store_ballast (bytes blob)") {
                 tracing::debug!(%error, "the log does not grow now");
             }
-            while !db.is_autocommit() && size() < self.wanted && !somebody_waits() {
+            let mut full = false;
+            while !full && !db.is_autocommit() && size() < self.wanted && !somebody_waits() {
                 let sql = "insert into _store_ballast values (zeroblob(?1))";
                 if let Err(error) = db.execute(sql, [i64::try_from(STEP_BYTES).unwrap_or(i64::MAX)]) {
-                    // Most likely a small disk; the log then grows as it is used.
                     tracing::debug!(%error, "the log does not grow any further");
-                    self.wanted = 0;
+                    full = true;
                 }
             }
             if !db.is_autocommit()
                 && let Err(error) = db.execute_batch("rollback")
             {
                 tracing::warn!(%error, "growing the log did not roll back");
+            }
+            if full {
+                // Most likely a small disk, and it is not ours alone: what was taken is given back, and the log grows as it is used.
+                (self.wanted, self.due) = (0, false);
+                if let Err(error) = db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())) {
+                    tracing::debug!(%error, "the log keeps its size");
+                }
+                return;
             }
         }
         if size() >= self.wanted {
