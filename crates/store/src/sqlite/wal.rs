@@ -40,6 +40,8 @@ impl Growth {
     pub(super) fn grow(&mut self, db: &rusqlite::Connection, somebody_waits: &dyn Fn() -> bool) {
         let size = || std::fs::metadata(&self.path).map_or(0, |m| m.len());
         if size() < self.wanted {
+            // What the log holds goes into the database first: else it could not be given back on a disk that has become full.
+            empty(db);
             if let Err(error) = db.execute_batch("begin immediate; create table _store_ballast (bytes blob)") {
                 tracing::debug!(%error, "the log does not grow now");
             }
@@ -59,9 +61,7 @@ impl Growth {
             if full {
                 // Most likely a small disk, and it is not ours alone: what was taken is given back, and the log grows as it is used.
                 (self.wanted, self.due) = (0, false);
-                if let Err(error) = db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())) {
-                    tracing::debug!(%error, "the log keeps its size");
-                }
+                empty(db);
                 return;
             }
         }
@@ -73,5 +73,12 @@ impl Growth {
                 tracing::debug!(%error, "the grown log was not synced");
             }
         }
+    }
+}
+
+/// Copies the log into the database and cuts it to nothing, unless somebody reads an old state or there is no room.
+fn empty(db: &rusqlite::Connection) {
+    if let Err(error) = db.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())) {
+        tracing::debug!(%error, "the log keeps its size");
     }
 }
