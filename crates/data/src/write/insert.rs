@@ -300,7 +300,10 @@ impl Writer<'_> {
             let free = column.generated.is_none() && !shape.given.contains(&column.name);
             free && ((column.not_null && !drawn) || !to.table.checks.is_empty() || (drawn && shape.propose.is_none()))
         };
-        if !to.table.columns.iter().any(demands) {
+        // Where policies have a say in the update, what is wrong with the row is said before they are asked.
+        let judged = shape.find.as_ref().is_some_and(|(_, checks)| !checks.is_empty()) || shape.violates.is_some();
+        let strict = !to.table.checks.is_empty() || to.table.columns.iter().any(|column| column.not_null);
+        if !(to.table.columns.iter().any(demands) || judged && strict) {
             return Ok(None);
         }
         let types: Vec<Type> = match &shape.propose {
