@@ -24,6 +24,8 @@ pub mod compile;
 mod failure;
 mod grouped;
 mod json;
+#[cfg(test)]
+mod no_text;
 pub mod openapi;
 pub mod plan;
 pub mod relationships;

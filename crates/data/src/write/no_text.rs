@@ -1,5 +1,5 @@
 //! No text of a write becomes text of SQL: whatever its body, filters and JSON paths say, the statements of both engines are the same to the
-//! letter as for any other write of that shape. The like of `tests/no_text.rs`, which is about reads.
+//! letter as for any other write of that shape. The like of `crate::no_text`, which is about reads.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use store::catalog::{Catalog, Name};
 
 use super::{Steps, Upsert, Write, Writer};
 use crate::compile::{Compiled, Compiler};
+use crate::no_text::{NEEDLE, catalog, text};
 use crate::plan::{Settings, plan_write};
 use crate::relationships::Relationships;
 use crate::request::{Method, Missing, Parts, RequestConfig, Resolution, pairs, parse};
@@ -25,30 +26,6 @@ const SCHEMA: &str = "
     create policy seen on artist for select using (name <> 'y');
     create policy kept on artist using (id in (select artist_id from album)) with check (name <> 'z');
 ";
-
-/// Stands in every text that is tried, and in nothing that is ours.
-const NEEDLE: &str = "zq7x";
-
-fn catalog() -> Arc<Catalog> {
-    let mut catalog = Catalog::initial();
-    let mut context = store::migrate::ddl::Context::default();
-    for statement in sql::parse_statements(SCHEMA).expect("the schema reads") {
-        store::migrate::ddl::apply(&mut catalog, &statement.node, &mut context).expect("the schema applies");
-    }
-    Arc::new(catalog)
-}
-
-fn text() -> impl Strategy<Value = String> {
-    let nasty = prop_oneof![
-        Just("'; drop table artist; --".to_owned()),
-        Just("\" or \"\"=\"".to_owned()),
-        Just("\\'; select 1; /*".to_owned()),
-        Just("$1 ?1 $$ $a$ :x @y".to_owned()),
-        Just("excluded.name) do nothing --".to_owned()),
-        "\\PC{0,12}",
-    ];
-    (nasty.clone(), nasty).prop_map(|(before, after)| format!("{before}{NEEDLE}{after}"))
-}
 
 /// How many texts a shape has room for.
 const PLACES: usize = 8;
@@ -213,7 +190,7 @@ proptest! {
         place in 0..SHAPES,
         texts in prop::collection::vec(text(), PLACES),
     ) {
-        let catalog = catalog();
+        let catalog = catalog(SCHEMA);
         let plain = vec![format!("a{NEEDLE}"); PLACES];
         for engine in [Engine::Sqlite, Engine::Postgres] {
             let expected = statements(&catalog, engine, place, &plain).unwrap_or_else(|| panic!("plain texts can be written in shape {place}"));

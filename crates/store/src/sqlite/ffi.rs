@@ -22,8 +22,8 @@ pub(super) fn without_memory_statistics() {
     });
 }
 
-/// Lets other threads go first when there are more than cores: for reads that scan. With 5 of 19 steps they get a third of the weight, so
-/// that short reads beside two of them keep three quarters of their speed and no scan starves.
+/// Lets other threads go first when there are more than cores: for reads that scan. With 5 of 19 steps each has a third of the weight of
+/// another thread: short reads keep most of their speed, and no scan starves.
 pub(super) fn step_back() {
     #[cfg(target_os = "linux")]
     {

@@ -434,14 +434,7 @@ impl Translator<'_> {
                 | "json_array_elements_text",
                 1,
             ) => {
-                let as_text = name.ends_with("_text");
-                let ty = if as_text {
-                    Type::Text
-                } else if name.starts_with("jsonb") {
-                    Type::Jsonb
-                } else {
-                    Type::Json
-                };
+                let (as_text, ty) = parts_of(name);
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("value", ty));
                 let value = if as_text { "pg_json_as_text(value)" } else { "value" };
@@ -449,14 +442,7 @@ impl Translator<'_> {
                 format!("(SELECT {value} AS value{ordinal} FROM json_each(pg_json_parts({})))", document.sql)
             }
             ("jsonb_each" | "json_each" | "jsonb_each_text" | "json_each_text", 1) => {
-                let as_text = name.ends_with("_text");
-                let ty = if as_text {
-                    Type::Text
-                } else if name.starts_with("jsonb") {
-                    Type::Jsonb
-                } else {
-                    Type::Json
-                };
+                let (as_text, ty) = parts_of(name);
                 let document = self.jsonish(args.into_iter().next().expect("one argument"))?;
                 columns.push(plain("key", Type::Text));
                 columns.push(plain("value", ty));
@@ -519,6 +505,15 @@ impl Translator<'_> {
         let result = f(self);
         self.frames.pop();
         result
+    }
+}
+
+/// What a function that takes a JSON document apart gives by its name: as text, and of which type.
+fn parts_of(function: &str) -> (bool, Type) {
+    match (function.ends_with("_text"), function.starts_with("jsonb")) {
+        (true, _) => (true, Type::Text),
+        (false, true) => (false, Type::Jsonb),
+        (false, false) => (false, Type::Json),
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use data::compile::{Compiled, Compiler};
-use data::plan::{Settings, plan_read};
-use data::relationships::Relationships;
-use data::request::{Parts, RequestConfig, pairs, parse};
+use crate::compile::{Compiled, Compiler};
+use crate::plan::{Settings, plan_read};
+use crate::relationships::Relationships;
+use crate::request::{Parts, RequestConfig, pairs, parse};
 use policy::RoleGuard;
 use proptest::prelude::*;
 use store::Engine;
@@ -23,24 +23,26 @@ const SCHEMA: &str = "
 ";
 
 /// Stands in every text that is tried, and in nothing that is ours.
-const NEEDLE: &str = "zq7x";
+pub(crate) const NEEDLE: &str = "zq7x";
 
-fn catalog() -> Arc<Catalog> {
+/// The catalog after these statements.
+pub(crate) fn catalog(schema: &str) -> Arc<Catalog> {
     let mut catalog = Catalog::initial();
     let mut context = store::migrate::ddl::Context::default();
-    for statement in sql::parse_statements(SCHEMA).expect("the schema reads") {
+    for statement in sql::parse_statements(schema).expect("the schema reads") {
         store::migrate::ddl::apply(&mut catalog, &statement.node, &mut context).expect("the schema applies");
     }
     Arc::new(catalog)
 }
 
 /// Texts that people have tried to break out with, and any other.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let nasty = prop_oneof![
         Just("'; drop table artist; --".to_owned()),
         Just("\" or \"\"=\"".to_owned()),
         Just("\\'; select 1; /*".to_owned()),
         Just("$1 ?1 $$ $a$ :x @y".to_owned()),
+        Just("excluded.name) do nothing --".to_owned()),
         Just("x') union select * from note --".to_owned()),
         Just("\u{2019}\u{ff07}\u{0}".replace('\0', "")),
         "\\PC{0,12}",
@@ -133,7 +135,7 @@ proptest! {
         shape in 0..4_usize,
         texts in prop::collection::vec(text(), PLACES),
     ) {
-        let catalog = catalog();
+        let catalog = catalog(SCHEMA);
         let plain = vec![format!("a{NEEDLE}"); PLACES];
         for engine in [Engine::Sqlite, Engine::Postgres] {
             let expected = statements(&catalog, engine, &query(shape, &plain)).expect("plain texts can be asked for");
