@@ -27,6 +27,8 @@ pub struct Args {
     pub postgrest: Option<PathBuf>,
     /// PocketBase's binary.
     pub pocketbase: Option<PathBuf>,
+    /// A flush takes at least this many milliseconds, in the floor and in the server.
+    pub flush_ms: Option<f64>,
     /// Words that are no options.
     pub words: Vec<String>,
 }
@@ -44,6 +46,7 @@ impl Args {
             rounds: None,
             postgrest: None,
             pocketbase: None,
+            flush_ms: None,
             words: Vec::new(),
         };
         while let Some(word) = words.next() {
@@ -58,6 +61,7 @@ impl Args {
                 "--rounds" => args.rounds = Some(value()?.parse()?),
                 "--postgrest" => args.postgrest = Some(value()?.into()),
                 "--pocketbase" => args.pocketbase = Some(value()?.into()),
+                "--flush-ms" => args.flush_ms = Some(value()?.parse()?),
                 option if option.starts_with("--") => return Err(format!("there is no option {option}").into()),
                 _ => args.words.push(word),
             }

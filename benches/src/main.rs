@@ -23,7 +23,7 @@ use args::Args;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HELP: &str = "\
-usage: benches macro  [--quick] [--json] [--binary mainstay] [--postgres URL] [--dir DIR] [--only WORD] [--rounds N]
+usage: benches macro  [--quick] [--json] [--binary mainstay] [--postgres URL] [--dir DIR] [--only WORD] [--rounds N] [--flush-ms MS]
        benches rivals [--quick] [--json] [--binary mainstay] [--postgres URL] [--dir DIR] [--postgrest FILE] [--pocketbase FILE]
 
   --quick       windows of half a second and two rounds instead of two seconds and five
@@ -31,6 +31,7 @@ usage: benches macro  [--quick] [--json] [--binary mainstay] [--postgres URL] [-
   --binary      the server to measure; built from this checkout when not given
   --postgres    a superuser's URL; the database mainstay_bench is made anew there
   --dir         where databases are made; a disk, not memory, if durable writes are to mean something
+  --flush-ms    let a flush take at least this many milliseconds in everything that is measured (needs cc)
   --only        only cases whose name holds this word
 ";
 
@@ -44,6 +45,12 @@ fn main() -> std::process::ExitCode {
             return std::process::ExitCode::from(2);
         }
     };
+    if let Some(ms) = args.flush_ms
+        && let Err(error) = process::slow_flush(&args.dir, ms)
+    {
+        eprintln!("{error}");
+        return std::process::ExitCode::FAILURE;
+    }
     let done = match command.as_str() {
         "macro" => macros::run(&args),
         "rivals" => rivals::run(&args),

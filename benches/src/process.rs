@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,6 +17,23 @@ const TICKS: f64 = 100.0;
 pub const SERVER_CORE: &str = "0";
 /// Where the load is made.
 pub const CLIENT_CORE: &str = "1";
+
+/// The library that makes flushes slow, and how slow in microseconds.
+static SLOW_FLUSH: OnceLock<(PathBuf, String)> = OnceLock::new();
+
+/// Lets a flush take at least so long in every process measured from now on: goals that name a disk's flush can be looked at on a
+/// machine whose disk is quicker.
+pub fn slow_flush(dir: &Path, ms: f64) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir)?;
+    let (source, library) = (dir.join("slow_flush.c"), dir.join("slow_flush.so"));
+    std::fs::write(&source, include_str!("slow_flush.c"))?;
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(&source).status()?;
+    if !built.success() {
+        return Err("--flush-ms needs a C compiler named cc".into());
+    }
+    SLOW_FLUSH.get_or_init(|| (library, format!("{:.0}", ms * 1000.0)));
+    Ok(())
+}
 
 /// A process that ends with this value.
 #[derive(Debug)]
@@ -117,6 +135,9 @@ fn spawn(command: &Command, stdout: Stdio) -> Result<(Child, Instant), Failure> 
             Some(value) => pinned.env(name, value),
             None => pinned.env_remove(name),
         };
+    }
+    if let Some((library, us)) = SLOW_FLUSH.get() {
+        pinned.env("LD_PRELOAD", library).env("MAINSTAY_BENCH_FLUSH_US", us);
     }
     if let Some(folder) = command.get_current_dir() {
         pinned.current_dir(folder);
