@@ -2,7 +2,7 @@
 //!
 //! ## What
 //! Verification of JSON Web Tokens as the PostgREST dialect wants it, signing of the house's own keys, digests and
-//! constant-time comparison. Everything stands on `ring`.
+//! constant-time comparison; the mathematics of tamper-evident logs ([`tlog`]). Everything stands on `ring`.
 //!
 //! ## Words
 //! *Verifier*: keys, audience and the path of the role claim. *Claims*: what a verified token says. *Claim path*:
@@ -15,10 +15,12 @@
 //! - What is cached was verified, and dies with its `exp`.
 //!
 //! ## Walk
-//! [`KeySet::parse`] → [`Verifier::new`] → [`CachedVerifier::verify`]. Issuing: [`random_secret`] → [`sign_hs256`].
+//! [`KeySet::parse`] → [`Verifier::new`] → [`CachedVerifier::verify`]. Issuing: [`random_secret`] → [`sign_hs256`]. Logs
+//! have a walk of their own.
 //!
 //! ## Not here
-//! The `Authorization` header (`web`), roles and what they may do (`policy`), sessions (`identity`).
+//! The `Authorization` header (`web`), roles and what they may do (`policy`), sessions (`identity`),
+//! where a log's tiles and checkpoints are kept (`audit`).
 
 mod algorithm;
 mod cache;
@@ -28,6 +30,7 @@ mod error;
 mod json;
 mod key;
 mod path;
+pub mod tlog;
 mod verify;
 
 pub use algorithm::Algorithm;
