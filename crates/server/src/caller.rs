@@ -18,6 +18,14 @@ pub struct Gate {
     anonymous: Option<Anonymous>,
     clock: Arc<dyn Clock>,
     empty: Arc<str>,
+    nobody: Arc<str>,
+}
+
+/// Who asks, as far as a token tells.
+struct Known {
+    role: Arc<str>,
+    subject: Arc<str>,
+    claims: Arc<str>,
 }
 
 struct Anonymous {
@@ -28,19 +36,21 @@ struct Anonymous {
 /// What a token makes of its bearer: the role it names, and the claims as SQL sees them with it.
 pub struct Identity {
     role: Option<Arc<str>>,
+    subject: Arc<str>,
     claims: Arc<str>,
 }
 
 impl Identity {
     fn of(claims: Claims) -> Self {
-        let Some(role) = claims.role else { return Self { role: None, claims: claims.raw_json } };
+        let subject = subject_of(&claims.raw_json);
+        let Some(role) = claims.role else { return Self { role: None, subject, claims: claims.raw_json } };
         // The claims have the role where SQL looks for it, unless the configured path is another one.
         let seen = if says_role(&claims.raw_json, &role) {
             claims.raw_json
         } else {
             Arc::from(with_role(&claims.raw_json, &role))
         };
-        Self { role: Some(Arc::from(role)), claims: seen }
+        Self { role: Some(Arc::from(role)), subject, claims: seen }
     }
 }
 
@@ -49,37 +59,39 @@ impl Gate {
     pub fn new(verifier: CachedVerifier<Identity>, anon_role: &str, clock: Arc<dyn Clock>) -> Self {
         let anonymous = (!anon_role.is_empty())
             .then(|| Anonymous { role: Arc::from(anon_role), claims: Arc::from(with_role("{}", anon_role)) });
-        Self { verifier, anonymous, clock, empty: Arc::from("{}") }
+        Self { verifier, anonymous, clock, empty: Arc::from("{}"), nobody: Arc::from("") }
     }
 
     /// The caller of a request, or the dialect's refusal.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let (role, claims) = match token(headers)? {
+        let Known { role, subject, claims } = match token(headers)? {
             None => self.anonymous()?,
             Some(token) => self.verified(token, self.clock.now())?,
         };
         Ok(Caller {
             anonymous: self.anonymous.as_ref().is_some_and(|anonymous| anonymous.role == role),
             role,
+            subject,
             claims,
             headers: headers_json(headers),
             cookies: cookies_json(headers).map_or_else(|| self.empty.clone(), Arc::from),
         })
     }
 
-    fn anonymous(&self) -> Result<(Arc<str>, Arc<str>), ApiError> {
+    fn anonymous(&self) -> Result<Known, ApiError> {
         let anonymous = self.anonymous.as_ref().ok_or_else(ApiError::token_required)?;
-        Ok((anonymous.role.clone(), anonymous.claims.clone()))
+        Ok(Known { role: anonymous.role.clone(), subject: self.nobody.clone(), claims: anonymous.claims.clone() })
     }
 
-    fn verified(&self, token: &str, now: Micros) -> Result<(Arc<str>, Arc<str>), ApiError> {
+    fn verified(&self, token: &str, now: Micros) -> Result<Known, ApiError> {
         let identity = self.verifier.verify_as(token, now, Identity::of).map_err(refusal)?;
+        let subject = identity.subject.clone();
         if let Some(role) = &identity.role {
-            return Ok((role.clone(), identity.claims.clone()));
+            return Ok(Known { role: role.clone(), subject, claims: identity.claims.clone() });
         }
-        let (role, _) = self.anonymous()?;
+        let role = self.anonymous()?.role;
         let claims = Arc::from(with_role(&identity.claims, &role));
-        Ok((role, claims))
+        Ok(Known { role, subject, claims })
     }
 }
 
@@ -105,6 +117,12 @@ fn refusal(error: TokenError) -> ApiError {
         Some(details) => made.with_details(details),
         None => made,
     }
+}
+
+/// Whom the claims are about.
+fn subject_of(claims: &str) -> Arc<str> {
+    let claims = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(claims).unwrap_or_default();
+    Arc::from(claims.get("sub").and_then(|subject| subject.as_str()).unwrap_or(""))
 }
 
 /// Whether the claims have this role at the top, as they do but for unusual paths.

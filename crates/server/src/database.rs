@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use kernel::SystemClock;
 use store::catalog::Catalog;
+use store::house;
 use store::migrate::{Folder, MigrationError, Migrator, Outcome, Progress, Status, sqlite};
 use store::postgres::{self, PostgresEngine};
 use store::sqlite::{Place, SqliteEngine, is_held};
-use store::{Participants, Scope, Store};
+use store::{Lane, Participants, Scope, Store};
 
 use crate::config::App;
 use crate::config::settings::Synchronous;
 use crate::failure::Failure;
+use crate::house::TABLES;
 use crate::keys::make_data_dir;
 
 /// The database's file in the data folder.
@@ -83,18 +85,30 @@ impl Database {
         }
     }
 
-    /// Makes the database ready for the house, before any migration: roles, helpers, the house's own tables.
+    /// Makes the database ready for the house, before any migration: roles, helpers, the rooms' own tables.
     pub async fn prepare(&self) -> Result<(), Failure> {
+        let rooms = TABLES;
         match self {
-            // Preparing is part of reading the catalog there.
-            Self::Sqlite(_) => Ok(()),
-            Self::Postgres(engine) => Ok(engine
-                .write(Scope::default(), |tx| {
-                    tx.quiet("the house's own roles and helpers");
-                    postgres::prepare_database(tx.conn())
-                })
-                .await?),
+            // What is there already is not made again: a file that cannot be written can still be read.
+            Self::Sqlite(engine) => {
+                if !engine.read(Scope::default(), Lane::Short, |conn| house::is_current(conn, rooms)).await? {
+                    let make = |tx: &mut store::Tx<'_>| {
+                        tx.quiet("the rooms' own tables");
+                        house::prepare(tx.conn(), rooms)
+                    };
+                    engine.write(Scope::default(), make).await?;
+                }
+            }
+            Self::Postgres(engine) => {
+                let make = |tx: &mut store::Tx<'_>| {
+                    tx.quiet("the house's own roles and helpers, and the rooms' own tables");
+                    postgres::prepare_database(tx.conn())?;
+                    house::prepare(tx.conn(), rooms)
+                };
+                engine.write(Scope::default(), make).await?;
+            }
         }
+        Ok(())
     }
 
     /// How the folder and the database stand to each other.

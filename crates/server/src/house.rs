@@ -8,7 +8,9 @@ use std::time::Duration;
 use data::request::Limits as RequestLimits;
 use data::{Config as DataConfig, Data};
 use http::HeaderValue;
+use idempotency::Idempotency;
 use kernel::{Clock, SystemClock, SystemRandom};
+use store::house::Tables;
 use store::migrate::{Status, discover};
 use store::{Engine, Participants, Store};
 use telemetry::Registry;
@@ -26,6 +28,9 @@ use crate::keys::Keys;
 use crate::routes::{REST, Routes};
 use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
+
+/// The tables of the rooms, in the order in which they are made.
+pub const TABLES: &[&Tables] = &[&idempotency::TABLES];
 
 /// The house. It has no state of its own: what runs is [`Running`].
 pub struct House;
@@ -72,6 +77,10 @@ impl House {
         let participants: Participants = Arc::from([]);
         let (store, notices) = open_store(app, participants, watch).await?;
 
+        // Services.
+        let retention = Duration::from_secs(settings.idempotency.retention_hours * 3_600);
+        let idempotency = Arc::new(Idempotency::new(idempotency::Config { retention }));
+
         // Capabilities.
         let desk = Desk::open(app, store.clone(), &keys, clock.clone()).await?;
         let data = desk.data.clone();
@@ -79,14 +88,20 @@ impl House {
 
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
-        let workers = workers::start(&store, &pulse);
+        let workers = workers::start(&store, &pulse, &idempotency);
         let health = Arc::new(checks(&pulse));
         measures::register(&registry, &store);
 
         // The routes, and the fused function around them.
         let metrics = settings.metrics.enabled.then(|| registry.clone());
-        let routes =
-            Routes::new(front.clone(), health.clone(), metrics, app.name(), settings.server.public_url.clone());
+        let routes = Routes::new(
+            front.clone(),
+            idempotency,
+            health.clone(),
+            metrics,
+            app.name(),
+            settings.server.public_url.clone(),
+        );
         let served_by =
             WebApp::new(routes, limits(settings), cors(settings), registry, clock.clone(), Arc::new(SystemRandom));
 
@@ -234,7 +249,7 @@ fn cors(settings: &Settings) -> Cors {
     let origins = settings.cors.allowed_origins.clone();
     let exposed = HeaderValue::from_static(
         "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
-         Range-Unit, X-Request-Id",
+         Range-Unit, X-Request-Id, Idempotency-Replayed",
     );
     Cors { origins: (!origins.is_empty()).then_some(origins), exposed }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::request::{ApiError, Parts};
-use data::{Answer, openapi};
+use data::{Answer, Caller, openapi};
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, RANGE, VARY};
 use http::request::Parts as Head;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use idempotency::{Asking, Claim, Idempotency, Key, Running};
 use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT};
 use kernel::{Code, Error, RequestId, Result, Retry};
 use serde_json::json;
@@ -34,6 +35,7 @@ pub const CODES: &[&Code] = &[&METHOD_NOT_ALLOWED];
 
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
 
@@ -72,6 +74,8 @@ pub struct Routes {
     table: Vec<Route>,
     /// The dialect, and who may use it.
     pub front: Arc<Front>,
+    /// What makes a request that comes again one effect.
+    pub idempotency: Arc<Idempotency>,
     /// What probes are told.
     pub health: Arc<Health>,
     /// What is counted; none when `/metrics` is not served.
@@ -86,12 +90,21 @@ impl Routes {
     /// The routes of a house.
     pub fn new(
         front: Arc<Front>,
+        idempotency: Arc<Idempotency>,
         health: Arc<Health>,
         metrics: Option<Arc<Registry>>,
         title: String,
         public_url: Option<String>,
     ) -> Self {
-        Self { table: TABLE.iter().map(|(_, route)| *route).collect(), front, health, metrics, title, public_url }
+        Self {
+            table: TABLE.iter().map(|(_, route)| *route).collect(),
+            front,
+            idempotency,
+            health,
+            metrics,
+            title,
+            public_url,
+        }
     }
 }
 
@@ -180,7 +193,33 @@ impl Routes {
             Err(error) => return Ok(desk.refuse(&error, &request.head)),
         };
         parts.body = body;
-        Ok(present(desk.data.handle(&parts, &caller).await))
+        let running = self.once(&request.head, &parts, &caller).await?;
+        Ok(present(desk.data.handle_once(&parts, &caller, running).await))
+    }
+
+    /// Begins a write that came under an `Idempotency-Key`. What decides about the effect or the form of its answer is part of what the
+    /// request is.
+    async fn once(&self, head: &Head, parts: &Parts<'_>, caller: &Caller) -> Result<Option<Arc<Running>>> {
+        if !matches!(head.method, Method::POST | Method::PATCH | Method::PUT | Method::DELETE) {
+            return Ok(None);
+        }
+        let values = head.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
+        let Some(key) = Key::parse(values)? else { return Ok(None) };
+        let preferences: Vec<&str> = (parts.prefer.iter().flat_map(|header| header.split(',')).map(str::trim))
+            .filter(|word| !word.starts_with("wait="))
+            .collect();
+        let (accept, prefer) = (parts.accept.join(","), preferences.join(","));
+        let asking = Asking {
+            actor: &["", &caller.role, &caller.subject],
+            method: parts.method,
+            path: head.uri.path(),
+            query: parts.query,
+            headers: &[&accept, &prefer, parts.content_profile.unwrap_or(""), parts.content_type.unwrap_or("")],
+            body: &parts.body,
+        };
+        let claim = Claim::of(&key, &asking);
+        let wait = idempotency::wait_of(parts.prefer.iter().copied());
+        Ok(Some(Arc::new(self.idempotency.begin(claim, wait).await?)))
     }
 
     /// The description of what this caller may do.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use idempotency::Idempotency;
 use store::postgres::{Listener, PostgresEngine};
 use store::{Lane, Scope, Store};
 use tokio::sync::Notify;
@@ -11,6 +12,8 @@ use web::health::CheckResult;
 
 /// How often the store is asked whether it answers.
 const BEAT: Duration = Duration::from_secs(1);
+/// How often answers whose time is over are forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
 /// How long it may take to say so.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before reading the catalog again when that failed.
@@ -81,8 +84,11 @@ impl Drop for Workers {
 }
 
 /// Starts them.
-pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>) -> Workers {
-    let mut tasks = vec![telemetry::spawn("store pulse", beat(store.clone(), pulse.clone()))];
+pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>, idempotency: &Arc<Idempotency>) -> Workers {
+    let mut tasks = vec![
+        telemetry::spawn("store pulse", beat(store.clone(), pulse.clone())),
+        telemetry::spawn("idempotency sweep", sweep(store.clone(), idempotency.clone())),
+    ];
     let mut listener = None;
     let (schema, config) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     if let Some(engine) = store.as_postgres() {
@@ -116,6 +122,18 @@ async fn beat(store: Arc<Store>, pulse: Arc<Pulse>) {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("the database does not answer in time".to_owned()),
         });
+    }
+}
+
+/// Forgets stored answers whose time is over, now and then.
+async fn sweep(store: Arc<Store>, idempotency: Arc<Idempotency>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        match idempotency.sweep(&store).await {
+            Ok(0) => {}
+            Ok(answers) => tracing::debug!(answers, "stored answers were forgotten"),
+            Err(error) => tracing::warn!(%error, "stored answers could not be forgotten; trying again later"),
+        }
     }
 }
 

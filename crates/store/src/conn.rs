@@ -114,6 +114,9 @@ pub trait Connection {
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64>;
     /// Runs `f` so that its changes vanish when it fails, and the transaction goes on.
     fn savepoint(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()>;
+    /// Runs `f` with the rights of the house rather than the caller's: for statements on the house's own tables, never for text that a
+    /// caller or a migration wrote.
+    fn as_house(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()>;
     /// Do rows refer to rows that are not there, by references whose check was put off. PostgreSQL judges them by itself.
     fn has_broken_references(&mut self) -> bool {
         false

@@ -4,6 +4,7 @@ pub mod builtins;
 pub mod catalog;
 mod conn;
 mod error;
+pub mod house;
 pub mod migrate;
 pub mod postgres;
 pub mod sqlite;

@@ -114,7 +114,7 @@ impl ApiError {
 
     /// Seconds for `Retry-After`, which every 503 carries.
     pub fn retry_after_s(&self) -> Option<u32> {
-        (self.status == 503).then_some(1)
+        (self.status == 503 || self.code == idempotency::IN_FLIGHT.name).then_some(1)
     }
 
     /// The JSON body.

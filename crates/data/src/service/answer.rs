@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use idempotency::Stored;
 use store::catalog::{Relation, RelationKind};
 
 use crate::request::{ApiError, MediaType, Verbosity};
@@ -58,6 +59,17 @@ impl Answer {
     #[must_use]
     pub fn varies(self) -> Self {
         self.header("vary", VARY)
+    }
+
+    /// An answer that was given before, as it was then.
+    pub(super) fn replayed(stored: Stored) -> Self {
+        let Stored { status, headers, body } = stored;
+        Self { status, headers, body, internal: None }.header("idempotency-replayed", "true")
+    }
+
+    /// What is kept of it for requests that come again.
+    pub(super) fn to_stored(&self) -> Stored {
+        Stored { status: self.status, headers: self.headers.clone(), body: self.body.clone() }
     }
 
     /// The same answer to HEAD.

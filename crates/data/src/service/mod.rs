@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use idempotency::Running;
 use policy::RoleGuard;
 use store::catalog::{Catalog, Name, Relation};
 use store::{Scope, Store};
@@ -98,6 +99,8 @@ pub struct Caller {
     pub role: Arc<str>,
     /// It is the anonymous role: a missing privilege asks for a token.
     pub anonymous: bool,
+    /// Whom the token is about (`sub`); empty when it does not say, or there is none.
+    pub subject: Arc<str>,
     /// The claims as a JSON object, `role` included.
     pub claims: Arc<str>,
     /// The request's headers as a JSON object, names in lower case, without cookies.
@@ -120,7 +123,9 @@ pub struct Data {
 
 /// A request being answered.
 struct Asked<'a> {
-    request: &'a ApiRequest,
+    request: &'a Arc<ApiRequest>,
+    /// It came under a key, and no other one under the key is being answered here.
+    running: Option<Arc<Running>>,
     derived: &'a Derived,
     guard: &'a Arc<RoleGuard>,
     relation: &'a Arc<Relation>,
@@ -165,9 +170,14 @@ impl Data {
 
     /// Answers a request. Never fails: what goes wrong is an answer too.
     pub async fn handle(&self, parts: &Parts<'_>, caller: &Caller) -> Answer {
+        self.handle_once(parts, caller, None).await
+    }
+
+    /// The same for a request under an `Idempotency-Key`: a write that was done under it before is not done again.
+    pub async fn handle_once(&self, parts: &Parts<'_>, caller: &Caller, running: Option<Arc<Running>>) -> Answer {
         let head = parts.method == "HEAD";
         let answer = match parse(parts, &self.request) {
-            Ok(request) => match self.answer(&request, parts, caller).await {
+            Ok(request) => match self.answer(&Arc::new(request), parts, caller, running).await {
                 Ok(answer) => answer,
                 Err(failure) => {
                     if let Failure::Store(store::Error::Internal(reason)) = &failure {
@@ -187,7 +197,13 @@ impl Data {
         Answer::error(error, verbosity)
     }
 
-    async fn answer(&self, request: &ApiRequest, parts: &Parts<'_>, caller: &Caller) -> Result<Answer, Failure> {
+    async fn answer(
+        &self,
+        request: &Arc<ApiRequest>,
+        parts: &Parts<'_>,
+        caller: &Caller,
+        running: Option<Arc<Running>>,
+    ) -> Result<Answer, Failure> {
         let derived = self.derived();
         let name = match &request.target {
             Target::Relation(name) => name,
@@ -208,7 +224,7 @@ impl Data {
         let guard = derived.guard(&caller.role).ok_or_else(|| describe::no_role(&caller.role))?;
         let path = self.path(schema);
         let scope = self.scope(request, parts, caller, &path);
-        let asked = Asked { request, derived: &derived, guard: &guard, relation, path: &path, scope };
+        let asked = Asked { request, running, derived: &derived, guard: &guard, relation, path: &path, scope };
         match request.method {
             Method::Get | Method::Head => self.read(asked).await,
             Method::Post | Method::Patch | Method::Put | Method::Delete => self.write(asked).await,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use idempotency::Found;
 use store::Scope;
 use store::catalog::{Key, Name, Relation};
 use values::Value;
 
 use super::explain::explain;
 use super::read::body_of;
-use super::said::Said;
+use super::said::{Around, Said};
 use super::{Answer, Asked, Data, catalog_of};
 use crate::cache;
 use crate::compile::Compiler;
@@ -32,6 +33,29 @@ struct Ready {
     upsertable: bool,
 }
 
+/// What a write does, as a transaction function may do it.
+struct Effect {
+    write: Arc<Write>,
+    /// The values, when they are bound in the transaction.
+    late: Option<(Payload, values::Session)>,
+    around: Around,
+}
+
+impl Effect {
+    fn run(&self, tx: &mut store::Tx<'_>) -> Result<(Written, Said), Failure> {
+        self.around.before(tx.conn())?;
+        let written = match &self.late {
+            None => self.write.run(tx)?,
+            Some((payload, session)) => {
+                let mut write = Write::clone(&self.write);
+                write.bind(payload, &values::Session { now_us: Some(tx.conn().now()), ..*session })?;
+                write.run(tx)?
+            }
+        };
+        Ok((written, self.around.after(tx.conn())?))
+    }
+}
+
 impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, late, relation, media, upsertable } = self.ready(&asked)?;
@@ -39,8 +63,31 @@ impl Data {
             return self.explain_write(asked, &write, media, options, json).await;
         }
         let around = self.around(&asked)?;
+        let effect = Effect { write, late, around };
+        // What is rolled back has no effect that a second request could repeat.
+        if let Some(running) = asked.running.filter(|_| !asked.scope.rollback) {
+            let request = asked.request.clone();
+            let once = move |tx: &mut store::Tx<'_>| -> Result<Answer, Failure> {
+                match running.claim().find(tx.conn())? {
+                    Found::New => {}
+                    Found::Answer(stored) => {
+                        tx.quiet("it was done before");
+                        return Ok(Answer::replayed(stored));
+                    }
+                    Found::Other => return Err(of_key(&idempotency::KEY_REUSED).into()),
+                    Found::Busy => return Err(of_key(&idempotency::IN_FLIGHT).into()),
+                }
+                let (written, said) = effect.run(tx)?;
+                let answer = said.shape(present(&request, &relation, &effect.write, written, &media, upsertable));
+                let until = running.until(tx.conn().now());
+                running.claim().keep(tx.conn(), &answer.to_stored(), until)?;
+                Ok(answer)
+            };
+            return self.store.write(asked.scope, once).await;
+        }
         // Where one statement is the whole write, it goes with its commit in one flight. Those whom every write has to pass see it.
-        let simple = around.is_nothing() && late.is_none() && !asked.scope.rollback;
+        let write = effect.write.clone();
+        let simple = effect.around.is_nothing() && effect.late.is_none() && !asked.scope.rollback;
         let server = self.store.as_postgres().filter(|server| simple && !server.is_followed());
         let (written, said) = if let Some((server, (sql, params))) = server.zip(write.alone()) {
             let (taking, touched) = server
@@ -48,20 +95,7 @@ impl Data {
                 .await?;
             (taking.done(touched), Said::default())
         } else {
-            let job = write.clone();
-            let work = move |tx: &mut store::Tx<'_>| -> Result<_, Failure> {
-                around.before(tx.conn())?;
-                let written = match &late {
-                    None => job.run(tx)?,
-                    Some((payload, session)) => {
-                        let mut job = Write::clone(&job);
-                        job.bind(payload, &values::Session { now_us: Some(tx.conn().now()), ..*session })?;
-                        job.run(tx)?
-                    }
-                };
-                Ok((written, around.after(tx.conn())?))
-            };
-            self.store.write(asked.scope, work).await?
+            self.store.write(asked.scope, move |tx| effect.run(tx)).await?
         };
         Ok(said.shape(present(asked.request, &relation, &write, written, &media, upsertable)))
     }
@@ -198,6 +232,11 @@ impl Data {
             Method::Get | Method::Head | Method::Options => Err(ApiError::method(request.method.as_str()).into()),
         }
     }
+}
+
+/// What is wrong with the request's `Idempotency-Key`.
+fn of_key(code: &'static kernel::Code) -> ApiError {
+    ApiError::new(code.name, code.status, code.title)
 }
 
 /// A PUT names a whole key, once, and says the same in its body.

@@ -58,6 +58,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("store", "Where data lives, and how the engines work."),
     ("auth", "Whose tokens are believed."),
     ("data", "The dialect of `/rest/v1`. These keys carry the names of PostgREST's settings without their `db-`."),
+    ("idempotency", "Writes under an `Idempotency-Key`, which are done once."),
     ("cors", "Which pages of other origins may read answers."),
     ("log", "What is said, and how."),
     ("metrics", "What is counted."),
@@ -233,6 +234,12 @@ pub const KEYS: &[Key] = &[
     Key::new("data.app_settings", "Values for SQL, each as `name=value`: `current_setting('app.settings.name', true)` reads it. No place for secrets.", |s| {
         &mut s.data.app_settings
     }),
+    Key::new(
+        "idempotency.retention_hours",
+        "How long the answer to a write under an `Idempotency-Key` is kept, in hours.",
+        |s| &mut s.idempotency.retention_hours,
+    )
+    .between(1, 720),
     Key::new(
         "cors.allowed_origins",
         "Origins whose pages may read answers, such as `https://app.example.org`, with credentials. Empty: any origin, without.",

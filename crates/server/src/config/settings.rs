@@ -21,6 +21,8 @@ pub struct Settings {
     pub cors: Cors,
     /// `[log]`
     pub log: Log,
+    /// `[idempotency]`
+    pub idempotency: Idempotency,
     /// `[metrics]`
     pub metrics: Metrics,
 }
@@ -261,6 +263,19 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// `[idempotency]`
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the table of keys says what each is")]
+pub struct Idempotency {
+    pub retention_hours: u64,
+}
+
+impl Default for Idempotency {
+    fn default() -> Self {
+        Self { retention_hours: 24 }
     }
 }
 

@@ -96,6 +96,7 @@ impl World {
         let caller = &app.callers[request.caller];
         let caller = data::Caller {
             role: Arc::from(&*caller.role),
+            subject: Arc::from(""),
             anonymous: caller.role == "anon",
             claims: Arc::from(&*caller.claims),
             headers: Arc::from("{}"),

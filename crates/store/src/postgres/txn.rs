@@ -182,11 +182,16 @@ impl<'a> Txn<'a> {
     /// transaction is aborted, and the next `begin` is refused in turn, which gives the connection up.
     pub(crate) fn rollback_unseen(&self) {
         if self.stage.get() == Stage::Open && !self.is_broken() {
-            let end = pin!(self.link.client.batch_execute("rollback"));
-            // Sent with the first poll; nobody has to be woken by the answer.
-            let _ = end.poll(&mut Context::from_waker(Waker::noop()));
+            self.send_unseen("rollback");
             self.stage.set(Stage::New);
         }
+    }
+
+    /// Sends a command without waiting for its answer.
+    fn send_unseen(&self, sql: &str) {
+        let command = pin!(self.link.client.batch_execute(sql));
+        // Sent with the first poll; nobody has to be woken by the answer.
+        let _ = command.poll(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Remembers what an error means for this transaction.
@@ -385,6 +390,22 @@ impl Connection for Txn<'_> {
 
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64> {
         self.runtime.block_on(self.run(sql, params, &mut |_| Ok(()))).map(|(_, changed)| changed)
+    }
+
+    fn as_house(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()> {
+        let Some(role) = self.scope.role.clone() else { return f(self) };
+        if self.stage.get() == Stage::New {
+            if let Some(error) = self.late.take() {
+                return Err(error);
+            }
+            self.runtime.block_on(self.guarded(self.open_alone()))?;
+        }
+        // Neither is waited for: the server takes them in order, and should it refuse one, the transaction is aborted and refuses all
+        // that follows. So nothing runs with rights that were meant for something else.
+        self.send_unseen("set local role none");
+        let done = f(self);
+        self.send_unseen(&format!("set local role {}", values::quote::ident(&role)));
+        done
     }
 
     fn savepoint(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()> {

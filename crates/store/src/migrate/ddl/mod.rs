@@ -232,9 +232,9 @@ impl Ddl<'_> {
     fn free_physical(&self, name: &QName) -> Result<()> {
         let physical = crate::translate::physical_name(name);
         let lower = physical.to_ascii_lowercase();
-        if lower.starts_with("sqlite_") || lower.starts_with("_store_") {
+        if lower.starts_with("sqlite_") || lower.starts_with("_store_") || lower.starts_with(crate::house::PREFIX) {
             return Err(SqlError::new("42939", format!("the name \"{}\" is reserved", name.name))
-                .hint("Names that begin with sqlite_ or _store_ belong to the database itself. Choose another name.")
+                .hint("Names that begin with sqlite_, _store_ or _mainstay_ belong to the database itself. Choose another name.")
                 .into());
         }
         for schema in self.catalog.schemas.keys() {

@@ -1,0 +1,167 @@
+//! One at a time under a key, and the sweeping of what is old.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kernel::{Error, Result};
+use store::{Scope, Store};
+use tokio::sync::Notify;
+
+use crate::error::IN_FLIGHT;
+use crate::model::Claim;
+use crate::store::forget;
+
+/// When somebody who was told to wait should ask again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Answers forgotten in one transaction.
+const SWEEP_MAX: i64 = 500;
+
+/// The room's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// How long an answer is kept.
+    pub retention: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(24 * 3_600) }
+    }
+}
+
+/// The room.
+#[derive(Debug, Default)]
+pub struct Idempotency {
+    config: Config,
+    running: Arc<Mutex<HashMap<[u8; 32], Arc<Notify>>>>,
+}
+
+/// A request under a key that is being answered here. While this is held no other one under the key begins here.
+#[derive(Debug)]
+pub struct Running {
+    claim: Claim,
+    retention: Duration,
+    others: Arc<Mutex<HashMap<[u8; 32], Arc<Notify>>>>,
+}
+
+impl Running {
+    /// What the request claims.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// Until when an answer given at `now` is kept; microseconds since 1970 UTC.
+    pub fn until(&self, now: i64) -> i64 {
+        now.saturating_add(i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let ended = self.others.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.claim.place);
+        if let Some(ended) = ended {
+            ended.notify_waiters();
+        }
+    }
+}
+
+impl Idempotency {
+    /// The room with its settings.
+    pub fn new(config: Config) -> Self {
+        Self { config, running: Arc::default() }
+    }
+
+    /// Begins a request under a key. When one is running here already, waits for its end as long as asked to.
+    ///
+    /// # Errors
+    /// `idempotency.in_flight` when the other one is still running.
+    pub async fn begin(&self, claim: Claim, wait: Option<Duration>) -> Result<Running> {
+        let busy = || Error::new(&IN_FLIGHT, "The first request has not been answered yet.").with_retry_after(AGAIN);
+        let begun = async {
+            loop {
+                let other = match self.running.lock().unwrap_or_else(PoisonError::into_inner).entry(claim.place) {
+                    std::collections::hash_map::Entry::Vacant(free) => {
+                        free.insert(Arc::default());
+                        return Ok(self.runs(claim));
+                    }
+                    std::collections::hash_map::Entry::Occupied(other) => other.get().clone(),
+                };
+                if wait.is_none() {
+                    return Err(busy());
+                }
+                let ended = other.notified();
+                // It may have ended between the two looks; then nobody would wake us.
+                if self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&claim.place) {
+                    ended.await;
+                }
+            }
+        };
+        match wait {
+            None => begun.await,
+            Some(wait) => tokio::time::timeout(wait, begun).await.unwrap_or_else(|_| Err(busy())),
+        }
+    }
+
+    fn runs(&self, claim: Claim) -> Running {
+        Running { claim, retention: self.config.retention, others: self.running.clone() }
+    }
+
+    /// Forgets what is old, in small transactions, until nothing is left to forget; returns how many answers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn sweep(&self, store: &Store) -> store::Result<u64> {
+        let mut all = 0;
+        loop {
+            let some = store
+                .write(Scope::default(), |tx: &mut store::Tx<'_>| {
+                    tx.quiet("stored answers whose time is over");
+                    let now = tx.conn().now();
+                    forget(tx.conn(), now, SWEEP_MAX)
+                })
+                .await?;
+            all += some;
+            if some < SWEEP_MAX.unsigned_abs() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Asking, Key};
+
+    fn claim(key: &str) -> Claim {
+        let key = Key::parse(std::iter::once(key.as_bytes())).unwrap().unwrap();
+        let asking = Asking { actor: &[], method: "POST", path: "/", query: "", headers: &[], body: b"" };
+        Claim::of(&key, &asking)
+    }
+
+    #[tokio::test]
+    async fn one_runs_at_a_time_and_others_are_told_or_wait() {
+        let room = Arc::new(Idempotency::default());
+        let first = room.begin(claim("a"), None).await.unwrap();
+        let refused = room.begin(claim("a"), None).await.unwrap_err();
+        assert_eq!((refused.code.status, refused.retry_after), (409, Some(AGAIN)));
+        assert!(room.begin(claim("b"), None).await.is_ok());
+        let waiting = tokio::spawn({
+            let room = room.clone();
+            async move { room.begin(claim("a"), Some(Duration::from_secs(30))).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        waiting.await.unwrap().unwrap();
+        assert!(room.begin(claim("a"), None).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_when_its_time_is_over() {
+        let room = Idempotency::default();
+        let _first = room.begin(claim("a"), None).await.unwrap();
+        let refused = room.begin(claim("a"), Some(Duration::from_secs(2))).await.unwrap_err();
+        assert_eq!(refused.code, &IN_FLIGHT);
+    }
+}
