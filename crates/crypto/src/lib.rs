@@ -2,7 +2,7 @@
 //!
 //! ## What
 //! Verification of JSON Web Tokens as the PostgREST dialect wants it, signing of the house's own keys, digests and
-//! constant-time comparison; the mathematics of tamper-evident logs ([`tlog`]). Everything stands on `ring`.
+//! constant-time comparison; sealing under keys that can be destroyed; the mathematics of tamper-evident logs ([`tlog`]). Everything stands on `ring`.
 //!
 //! ## Words
 //! *Verifier*: keys, audience and the path of the role claim. *Claims*: what a verified token says. *Claim path*:
@@ -30,6 +30,7 @@ mod error;
 mod json;
 mod key;
 mod path;
+mod seal;
 pub mod tlog;
 mod verify;
 
@@ -40,4 +41,5 @@ pub use digest::{ct_eq, hex, hmac_sha256, random_secret, sha256, sha256_hex};
 pub use error::{CODES, KeyError, TokenError};
 pub use key::{KeySet, SECRET_BYTES_MIN, secret_bytes};
 pub use path::ClaimPath;
+pub use seal::{NONCE_BYTES, SEAL_BYTES, SealKey};
 pub use verify::{SKEW_SECS, TOKEN_BYTES_MAX, Verifier, sign_hs256};

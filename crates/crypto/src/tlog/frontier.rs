@@ -33,18 +33,25 @@ impl Frontier {
 
     /// Adds a leaf by its hash and answers its index. One node is hashed per leaf, on average. `None` when the tree is full.
     pub fn append(&mut self, leaf: Hash) -> Option<u64> {
-        if self.size == SIZE_MAX {
+        self.append_perfect(0, leaf)
+    }
+
+    /// Adds the `2^height` leaves whose root this is, and answers the index of the first. `None` when the size is not a multiple of
+    /// their number, or the tree is full.
+    pub fn append_perfect(&mut self, height: u32, root: Hash) -> Option<u64> {
+        let count = 1_u64.checked_shl(height)?;
+        let size = self.size.checked_add(count).filter(|size| *size <= SIZE_MAX)?;
+        if !self.size.is_multiple_of(count) {
             return None;
         }
-        let mut hash = leaf;
+        let mut hash = root;
         // There is a root for each bit that is set.
-        let kept = self.roots.len() - self.size.trailing_ones() as usize;
+        let kept = self.roots.len() - (self.size >> height).trailing_ones() as usize;
         for left in self.roots.drain(kept..).rev() {
             hash = node_hash(&left, &hash);
         }
         self.roots.push(hash);
-        self.size += 1;
-        Some(self.size - 1)
+        Some(std::mem::replace(&mut self.size, size))
     }
 
     /// The root of the whole tree.
@@ -72,5 +79,23 @@ mod tests {
         assert_eq!(Frontier::from_parts(u64::MAX, vec![[0; 32]; 64]), None);
         let mut full = Frontier::from_parts(SIZE_MAX, vec![[0; 32]; 63]).expect("it fits");
         assert_eq!(full.append([0; 32]), None);
+    }
+
+    #[test]
+    fn whole_subtrees_are_added_like_their_leaves() {
+        let mut one_by_one = Frontier::new();
+        let mut by_eight = Frontier::new();
+        for group in 0..20_u8 {
+            let leaves: Vec<Hash> = (0..8).map(|n| leaf_hash(&[group, n])).collect();
+            for leaf in &leaves {
+                one_by_one.append(*leaf);
+            }
+            let root = super::super::hash::perfect_root(&leaves).unwrap();
+            assert_eq!(by_eight.append_perfect(3, root), Some(u64::from(group) * 8));
+            assert_eq!(by_eight, one_by_one);
+        }
+        assert_eq!(by_eight.append_perfect(6, [0; 32]), None);
+        assert_eq!(by_eight.append_perfect(64, [0; 32]), None);
+        assert_eq!(Frontier::new().append_perfect(63, [0; 32]), None);
     }
 }

@@ -1,0 +1,5 @@
+//! Verification of a log from its files alone.
+
+mod independent;
+mod log;
+mod tampering;
