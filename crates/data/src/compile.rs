@@ -128,17 +128,69 @@ impl Params {
 impl Compiler<'_> {
     /// Compiles a whole plan.
     pub fn read(&self, root: &Level) -> Result<Compiled, Failure> {
-        self.level(root, None)
+        let mut params = Params::default();
+        let alias = params.alias(&root.relation);
+        let table = tree::table(&root.relation.name, &alias);
+        self.level(root, None, (vec![table], Vec::new(), Vec::new()), &alias, params)
     }
 
-    fn level(&self, level: &Level, parent: Option<&Child>) -> Result<Compiled, Failure> {
+    /// Compiles a plan whose root's rows come from these columns of them, handed over as lists of texts: the first parameters, one for
+    /// each column.
+    pub(crate) fn read_given(&self, root: &Level, columns: &[Name]) -> Result<Compiled, Failure> {
         let mut params = Params::default();
-        let alias = params.alias(&level.relation);
-        let (mut from, mut conditions, link_columns) = match parent {
-            None => (vec![tree::table(&level.relation.name, &alias)], Vec::new(), Vec::new()),
-            Some(child) => Self::child_from(child, &alias, &mut params),
+        let alias = params.alias(&root.relation);
+        let given = Name::from("given");
+        let names: Vec<Name> = (0..columns.len().max(1)).map(|place| Name::from(format!("c{place}"))).collect();
+        let texts = Type::Text.array_of();
+        let mut list = || {
+            let list = params.push(Param::ValueList(Type::Text, Vec::new()), texts.clone());
+            tree::cast(list, tree::type_name(&texts))
         };
-        let (first, joined) = self.joined(level, &alias, from.remove(0), &mut params)?;
+        let lists: Vec<Expr> = names.iter().map(|_| list()).collect();
+        let unnested = FromItem::Function {
+            lateral: false,
+            calls: vec![sql::ast::TableFunction { call: tree::call("unnest", lists), columns: Vec::new() }],
+            rows_from: false,
+            ordinality: false,
+            alias: Some(sql::ast::TableAlias { name: given.clone(), columns: names.clone() }),
+            columns: Vec::new(),
+        };
+        let mut items: Vec<SelectItem> = columns
+            .iter()
+            .zip(&names)
+            .map(|(column, name)| {
+                let ty = root.relation.column(column).map_or(Type::Text, |column| column.ty.clone());
+                tree::item_as(tree::cast(tree::column(&given, name), tree::type_name(&ty)), column)
+            })
+            .collect();
+        if items.is_empty() {
+            items.push(tree::item(tree::column(&given, &names[0])));
+        }
+        let rows = FromItem::Query {
+            lateral: false,
+            query: Box::new(tree::query(tree::select(items, vec![unnested], None))),
+            alias: Some(sql::ast::TableAlias { name: alias.clone(), columns: Vec::new() }),
+        };
+        self.level(root, None, (vec![rows], Vec::new(), Vec::new()), &alias, params)
+    }
+
+    fn embedded(&self, child: &Child) -> Result<Compiled, Failure> {
+        let mut params = Params::default();
+        let alias = params.alias(&child.level.relation);
+        let tables = Self::child_from(child, &alias, &mut params);
+        self.level(&child.level, Some(child), tables, &alias, params)
+    }
+
+    /// A level's statement over its tables, the conditions that join them, and the columns that hold the parent's key.
+    fn level(
+        &self,
+        level: &Level,
+        parent: Option<&Child>,
+        (mut from, mut conditions, link_columns): (Vec<FromItem>, Vec<Expr>, Vec<Expr>),
+        alias: &Name,
+        mut params: Params,
+    ) -> Result<Compiled, Failure> {
+        let (first, joined) = self.joined(level, alias, from.remove(0), &mut params)?;
         from.insert(0, first);
         let mut keys = Vec::new();
         if let Some(child) = parent {
@@ -147,11 +199,11 @@ impl Compiler<'_> {
                 conditions.push(tree::truth(false));
             }
         }
-        for condition in self.conditions(level, &alias, &mut params)? {
+        for condition in self.conditions(level, alias, &mut params)? {
             conditions.push(condition);
         }
         let Columns { mut items, types, child_keys, group_by } =
-            self.columns(level, &alias, &joined, &mut params, self.as_text && parent.is_none())?;
+            self.columns(level, alias, &joined, &mut params, self.as_text && parent.is_none())?;
         let visible = items.len();
         let link = visible..visible + link_columns.len();
         items.extend(link_columns.iter().cloned().map(tree::item));
@@ -159,9 +211,9 @@ impl Compiler<'_> {
         if level.grouped {
             group_by.extend(link_columns.iter().cloned());
         }
-        let order = self.order(level, &alias, &joined, &mut params)?;
+        let order = self.order(level, alias, &joined, &mut params)?;
         if level.grouped {
-            self.judge_order(&level.relation, &alias, &group_by, &order)?;
+            self.judge_order(&level.relation, alias, &group_by, &order)?;
         }
         let windowed =
             parent.is_some_and(|child| !child.to_one()) && (level.window.limit.is_some() || level.window.offset > 0);
@@ -236,7 +288,7 @@ impl Compiler<'_> {
                 .map(|name| origin.column(name).map_or(Type::Text, |column| column.ty.unmodified()))
                 .collect();
             children.push(CompiledChild {
-                level: self.level(&child.level, Some(child))?,
+                level: self.embedded(child)?,
                 keys,
                 key_types,
                 to_one: child.to_one(),
@@ -265,25 +317,13 @@ impl Compiler<'_> {
         }
     }
 
-    /// The statement that counts the rows of a plan's root, windows aside.
+    /// The statement that counts the rows of a plan's root, windows and groups aside.
     pub fn count(&self, root: &Level) -> Result<(Arc<str>, Vec<Param>), Failure> {
         let mut params = Params::default();
         let alias = params.alias(&root.relation);
-        let (from, joined) = self.joined(root, &alias, tree::table(&root.relation.name, &alias), &mut params)?;
+        let from = vec![tree::table(&root.relation.name, &alias)];
         let conditions = self.conditions(root, &alias, &mut params)?;
-        let mut inner = tree::select(vec![tree::item(tree::count_all())], vec![from], tree::all(conditions));
-        let query = if root.grouped {
-            let Columns { group_by, .. } = self.columns(root, &alias, &joined, &mut params, self.as_text)?;
-            inner.group_by = group_by.into_iter().map(GroupItem::Expr).collect();
-            let derived = FromItem::Query {
-                lateral: false,
-                query: Box::new(tree::query(inner)),
-                alias: Some(sql::ast::TableAlias { name: Name::from("groups"), columns: Vec::new() }),
-            };
-            tree::query(tree::select(vec![tree::item(tree::count_all())], vec![derived], None))
-        } else {
-            tree::query(inner)
-        };
+        let query = tree::query(tree::select(vec![tree::item(tree::count_all())], from, tree::all(conditions)));
         let (sql, _) = self.text(&query, &params, vec![Type::Int8])?;
         Ok((sql, params.values))
     }
@@ -420,16 +460,18 @@ impl Compiler<'_> {
         };
         for selected in &level.columns {
             let (alias, relation) = place(selected.of);
-            let (expr, ty) = match (&selected.source, selected.of) {
+            let (field, expr, ty) = match (&selected.source, selected.of) {
                 // Only the rows that the spread has.
                 (Source::CountAll, Some(joined)) => {
                     let there = grouped::there(level.child_at(&level.joined[joined].path), alias);
-                    self.cast_aggregate(tree::function("count", [there]), Type::Int8, selected)?
+                    let count = tree::function("count", [there]);
+                    let (expr, ty) = self.cast_aggregate(count.clone(), Type::Int8, selected)?;
+                    ((count, Type::Int8), expr, ty)
                 }
                 _ => self.selected(relation, alias, selected, params)?,
             };
             if level.grouped && selected.aggregate.is_none() && selected.source != Source::CountAll {
-                out.group_by.push(expr.clone());
+                out.group_by.push(grouped::group_of(relation, alias, selected, field, (&expr, &ty))?);
             }
             let (expr, ty) = self.presentable(expr, ty, text);
             out.items.push(tree::item(expr));
@@ -485,17 +527,19 @@ impl Compiler<'_> {
         }
     }
 
+    /// A selected value and its type; before them the field that it is made of.
     pub(crate) fn selected(
         &self,
         relation: &Relation,
         alias: &Name,
         selected: &Selected,
         params: &mut Params,
-    ) -> Result<(Expr, Type), Failure> {
+    ) -> Result<((Expr, Type), Expr, Type), Failure> {
         let (mut expr, mut ty) = match &selected.source {
             Source::CountAll => (tree::count_all(), Type::Int8),
             Source::Column { name, path } => Self::reference(relation, alias, name, path, params),
         };
+        let field = (expr.clone(), ty.clone());
         if let Some(cast) = &selected.cast {
             (expr, ty) = self.cast(expr, cast)?;
         }
@@ -507,7 +551,8 @@ impl Compiler<'_> {
             };
             expr = tree::function(aggregate.as_str(), [expr]);
         }
-        self.cast_aggregate(expr, ty, selected)
+        let (expr, ty) = self.cast_aggregate(expr, ty, selected)?;
+        Ok((field, expr, ty))
     }
 
     fn cast_aggregate(&self, expr: Expr, ty: Type, selected: &Selected) -> Result<(Expr, Type), Failure> {
@@ -648,6 +693,10 @@ impl Compiler<'_> {
     ) -> Result<(Expr, Type), Failure> {
         let Reference { name, json_path: path, .. } = order.field();
         let Order::Related { child: at, .. } = order else {
+            // PostgreSQL reads `t.count` as `count(t)` where no column has that name.
+            if level.grouped && name == "count" && path.is_empty() && level.relation.column(name).is_none() {
+                return Ok((tree::count_all(), Type::Int8));
+            }
             return Ok(Self::reference(&level.relation, alias, name, path, params));
         };
         let child = &level.children[*at];

@@ -7,7 +7,7 @@ use values::Type;
 
 use crate::compile::{Compiler, Params};
 use crate::failure::Failure;
-use crate::plan::{Child, Level};
+use crate::plan::{Child, Level, Selected, Source};
 use crate::tree;
 
 impl Compiler<'_> {
@@ -59,7 +59,7 @@ impl Compiler<'_> {
         let Some(own) = child.joined.map(|place| &aliases[place]) else { return Ok(()) };
         out.push(Expr::IsNull { expr: Box::new(there(child, own)), negated: false });
         for selected in &child.level.columns {
-            let (expr, ty) = self.selected(&child.level.relation, own, selected, params)?;
+            let (_, expr, ty) = self.selected(&child.level.relation, own, selected, params)?;
             // json has no equality.
             out.push(if ty == Type::Json { tree::cast(expr, tree::type_name(&Type::Jsonb)) } else { expr });
         }
@@ -87,9 +87,21 @@ impl Compiler<'_> {
         let grouped = |name: &Name| group_by.contains(&tree::column(alias, name));
         let by_key = relation.primary_key.as_ref().is_some_and(|key| key.columns.iter().all(grouped));
         for term in order {
-            let Expr::Column { parts } = &term.expr else { continue };
+            let column = match &term.expr {
+                Expr::Column { .. } => &term.expr,
+                // A path is never the one that is grouped by, though it read the same: its keys are parameters of their own.
+                other => match root_of(other) {
+                    Some(column) => column,
+                    None => continue,
+                },
+            };
+            let Expr::Column { parts } = column else { continue };
             let whole = parts.iter().map(|part| &**part).collect::<Vec<_>>().join(".");
-            if !(group_by.contains(&term.expr) || by_key && parts.first() == Some(alias)) {
+            let own = parts.first() == Some(alias);
+            if own && parts.last().is_some_and(|name| relation.column(name).is_none()) {
+                return Err(store::Error::sql("42703", format!("column {whole} does not exist")).into());
+            }
+            if !(group_by.contains(column) || by_key && own) {
                 let message = format!(
                     "column \"{whole}\" must appear in the GROUP BY clause or be used in an aggregate function"
                 );
@@ -97,6 +109,39 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What rows are grouped by for a selected value: its field, before it is cast; for a spread's the value itself, for that is all that
+/// leaves the spread.
+pub(crate) fn group_of(
+    relation: &Relation,
+    alias: &Name,
+    selected: &Selected,
+    (field, field_type): (Expr, Type),
+    (value, value_type): (&Expr, &Type),
+) -> Result<Expr, Failure> {
+    let (by, ty) = if selected.of.is_some() { (value.clone(), value_type.clone()) } else { (field, field_type) };
+    if ty == Type::Json {
+        return Err(store::Error::sql("42883", "could not identify an equality operator for type json").into());
+    }
+    Ok(match &selected.source {
+        // A path into what is no document goes by the whole.
+        Source::Column { name, path } if !path.is_empty() && selected.of.is_none() => {
+            let document = relation.column(name).is_some_and(|column| matches!(column.ty, Type::Json | Type::Jsonb));
+            if document { by } else { tree::column(alias, name) }
+        }
+        _ => by,
+    })
+}
+
+/// The column that a path begins with.
+fn root_of(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Column { .. } => Some(expr),
+        Expr::Binary { left, .. } => root_of(left),
+        Expr::Function(call) if &*call.name.name == "to_jsonb" => call.args.first().and_then(|arg| root_of(&arg.value)),
+        _ => None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! are there, the root is copied out and the holes are filled. A root without embeds is never copied: its rows are written as the array
 //! that the answer is.
 
+mod lines;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -167,7 +169,7 @@ impl<'c> Collector<'c> {
                         if !row.is_null(index) {
                             self.scratch.clear();
                             row.write_text(index, &self.level.types[index], &mut self.scratch)?;
-                            csv_field(&self.scratch, &mut rows.bytes);
+                            lines::field(&self.scratch, &mut rows.bytes);
                         }
                     }
                 },
@@ -243,7 +245,12 @@ fn offset(at: usize) -> store::Result<u32> {
 
 /// Runs a compiled read.
 pub fn read(conn: &mut dyn Connection, level: &Compiled, form: Form) -> Result<Rows, Failure> {
-    Tree::root(conn.engine(), Collector::root(level, form), &level.params).fetch(conn)
+    read_with(conn, level, &level.params, form)
+}
+
+/// Runs a compiled read with these parameters of its root.
+pub fn read_with(conn: &mut dyn Connection, level: &Compiled, params: &[Param], form: Form) -> Result<Rows, Failure> {
+    Tree::root(conn.engine(), Collector::root(level, form), params).fetch(conn)
 }
 
 /// A read's levels on their way: the embeds of all rows of one depth are asked for together.
@@ -390,33 +397,6 @@ impl Rows {
         self.bytes.len() + self.children.iter().flatten().map(Self::written).sum::<usize>()
     }
 
-    /// Writes all rows as CSV with a header line of the bare names; no rows are a lone line end.
-    pub fn write_csv(&self, level: &Compiled, out: &mut Vec<u8>) {
-        if self.spans.is_empty() {
-            out.push(b'\n');
-            return;
-        }
-        for (index, field) in level.fields.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(field.key.as_bytes());
-        }
-        for index in 0..self.spans.len() {
-            out.push(b'\n');
-            let span = self.spans[index];
-            let mut at = span.start as usize;
-            for hole in self.holes_of(index) {
-                out.extend_from_slice(&self.bytes[at..hole.at as usize]);
-                at = hole.at as usize;
-                let mut json = Vec::new();
-                self.fill(*hole, level, &mut json);
-                csv_field(&printed(&json), out);
-            }
-            out.extend_from_slice(&self.bytes[at..span.end as usize]);
-        }
-    }
-
     fn holes_of(&self, index: usize) -> &[Hole] {
         let (start, end) = self.spans[index].holes;
         &self.holes[start as usize..end as usize]
@@ -537,33 +517,4 @@ fn lifted_keys(level: &Compiled, out: &mut Vec<std::sync::Arc<str>>) {
             Field::Child(_) | Field::Column(_) => out.push(field.key.clone()),
         }
     }
-}
-
-/// An embed's JSON as jsonb prints it.
-fn printed(json: &[u8]) -> String {
-    let text = String::from_utf8_lossy(json);
-    match values::input(&Type::Jsonb, &text) {
-        Ok(Value::Text(text)) => text,
-        _ => text.into_owned(),
-    }
-}
-
-/// A field of a record in PostgreSQL's text form: quoted when it is empty or holds what would confuse a reader.
-fn csv_field(text: &str, out: &mut Vec<u8>) {
-    let plain = !text.is_empty()
-        && text.bytes().all(|byte| {
-            !matches!(byte, b'"' | b'\\' | b'(' | b')' | b',') && !byte.is_ascii_whitespace() && byte != 0x0b
-        });
-    if plain {
-        out.extend_from_slice(text.as_bytes());
-        return;
-    }
-    out.push(b'"');
-    for byte in text.bytes() {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(byte);
-        }
-        out.push(byte);
-    }
-    out.push(b'"');
 }

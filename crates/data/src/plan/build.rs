@@ -5,10 +5,12 @@ use std::sync::Arc;
 use store::catalog::{Catalog, Relation};
 
 use super::hoist::hoist;
-use super::{Child, Condition, Field, Level, Order, Selected, Source, nearest};
+use super::{Child, Condition, Field, Level, Order, Selected, Source, WritePlan, nearest};
 use crate::relationships::{Relationship, Relationships};
 use crate::request::ApiError;
-use crate::request::{ApiRequest, At, ColumnItem, Embed, Filter, Join, Logic, OrderTerm, Query, SelectItem, Window};
+use crate::request::{
+    ApiRequest, At, ColumnItem, Embed, Filter, Join, Logic, Method, OrderTerm, Query, Return, SelectItem, Window,
+};
 
 /// What bounds and shapes a plan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +25,10 @@ struct Builder<'a> {
     catalog: &'a Catalog,
     relationships: &'a Relationships,
     settings: Settings,
+    /// The rows are shown, so what cannot be shown is refused.
+    shown: bool,
+    /// The root's conditions choose rows to write: they speak of its columns only.
+    writes: bool,
 }
 
 /// Plans a read of `relation`.
@@ -33,28 +39,42 @@ pub fn plan_read(
     relationships: &Relationships,
     settings: Settings,
 ) -> Result<Level, ApiError> {
-    let builder = Builder { catalog, relationships, settings };
+    let builder = Builder { catalog, relationships, settings, shown: true, writes: false };
     let mut root = builder.tree(&request.query, relation)?;
     root.window = request.window;
     cap(&mut root, settings.max_rows);
     Ok(root)
 }
 
-/// Plans the representation of a write: like a read, but filters and windows at the root choose the rows to write, and no cap applies to them.
+/// Plans a write: which rows it is about, and what it gives back. No cap applies to them.
 pub fn plan_write(
     request: &ApiRequest,
     relation: &Arc<Relation>,
     catalog: &Catalog,
     relationships: &Relationships,
     settings: Settings,
-) -> Result<Level, ApiError> {
-    let builder = Builder { catalog, relationships, settings };
+) -> Result<WritePlan, ApiError> {
+    let shown = request.preferences.returning == Some(Return::Representation);
+    let builder = Builder { catalog, relationships, settings, shown, writes: true };
     let mut root = builder.tree(&request.query, relation)?;
+    if shown && request.query.select.iter().any(|item| is_bare_count(item, relation)) {
+        return Err(ApiError::grouping("aggregate functions are not allowed in RETURNING"));
+    }
     for child in &mut root.children {
         cap(&mut child.level, settings.max_rows);
     }
     root.window = Window::ALL;
-    Ok(root)
+    // What hangs on the rows decides about what is shown of them, not about what is written.
+    let again = (shown && (root.grouped || root.children.iter().any(|child| child.inner)))
+        .then(|| Level { conditions: Vec::new(), ..root.clone() });
+    for child in &mut root.children {
+        child.inner = false;
+    }
+    if matches!(request.method, Method::Post | Method::Put) {
+        // Filters of an insert's root choose nothing.
+        root.conditions.clear();
+    }
+    Ok(WritePlan { root, again })
 }
 
 fn cap(level: &mut Level, max_rows: Option<u64>) {
@@ -72,13 +92,15 @@ impl Builder<'_> {
         let mut root = self.level(relation, &query.select)?;
         root.legacy_names = legacy_names(&root, query);
         for At { path, node } in &query.filters {
+            let plain = self.writes && path.is_empty();
             let level = locate(&mut root, path)?;
-            let condition = condition_of(level, node);
+            let condition = if plain { Condition::Filter(node.clone()) } else { condition_of(level, node) };
             level.conditions.push(condition);
         }
         for At { path, node } in &query.logic {
+            let tests = !(self.writes && path.is_empty());
             let level = locate(&mut root, path)?;
-            let condition = logic_of(level, node);
+            let condition = logic_of(level, node, tests);
             level.conditions.push(condition);
         }
         for At { path, node } in &query.order {
@@ -124,10 +146,16 @@ impl Builder<'_> {
                 }
                 SelectItem::Embed(embed) => {
                     let child = self.embed(relation, embed)?;
+                    if self.shown && level.children.iter().any(|sibling| sibling.name == child.name) {
+                        return Err(ApiError::twice_embedded(&relation.name.name, &child.name));
+                    }
                     level.fields.push(Field::Child(level.children.len()));
                     level.children.push(child);
                 }
             }
+        }
+        if self.shown {
+            judge_bare_count(relation, items)?;
         }
         Ok(level)
     }
@@ -192,7 +220,8 @@ impl Builder<'_> {
                     &embed.target,
                     embed.hint(),
                     &origin.name.schema,
-                    nearest(&embed.target, names),
+                    // A name that is known is not what was wrong.
+                    nearest(&embed.target, names).filter(|name| *name != embed.target),
                 ))
             }
             _ => {
@@ -245,6 +274,34 @@ fn describe(candidate: &Relationship, out: &mut String) {
     out.push_str(",\"relationship\":");
     write_json_string(out, &way);
     out.push('}');
+}
+
+/// The bare word `count`, where no column has that name.
+fn is_bare_count(item: &SelectItem, relation: &Relation) -> bool {
+    matches!(item, SelectItem::Column(item) if item.is_legacy_count()) && relation.column("count").is_none()
+}
+
+/// The bare word `count` stands alone: unlike `count()` it makes no groups of what stands beside it.
+fn judge_bare_count(relation: &Relation, items: &[SelectItem]) -> Result<(), ApiError> {
+    let bare = |item: &&SelectItem| is_bare_count(item, relation);
+    if !items.iter().any(|item| bare(&item)) {
+        return Ok(());
+    }
+    let mut beside = items.iter().filter(|item| !bare(item)).filter_map(|item| match item {
+        SelectItem::Star => relation.columns.first().map(|column| (column.name.to_string(), false)),
+        SelectItem::Column(item) => Some((item.field.name.clone(), item.aggregate.is_some())),
+        SelectItem::Count { .. } => Some(("count".to_owned(), true)),
+        SelectItem::Embed(embed) => (!embed.items.is_empty()).then(|| (embed.name().to_owned(), false)),
+    });
+    let Some((name, _)) = beside.clone().next() else { return Ok(()) };
+    Err(if beside.any(|(_, aggregated)| aggregated) {
+        ApiError::grouping("aggregate functions are not allowed in GROUP BY")
+    } else {
+        let table = &relation.name.name;
+        let text =
+            format!("column \"{table}.{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+        ApiError::grouping(text)
+    })
 }
 
 fn plain(key: String, source: Source) -> Selected {
@@ -307,13 +364,15 @@ fn condition_of(level: &Level, filter: &Filter) -> Condition {
     Condition::Filter(filter.clone())
 }
 
-fn logic_of(level: &Level, logic: &Logic) -> Condition {
+/// `tests`: whether rows of embeds may be asked for.
+fn logic_of(level: &Level, logic: &Logic, tests: bool) -> Condition {
     match logic {
-        Logic::Leaf(filter) => condition_of(level, filter),
+        Logic::Leaf(filter) if tests => condition_of(level, filter),
+        Logic::Leaf(filter) => Condition::Filter(filter.clone()),
         Logic::Group { op, negated, children } => Condition::Group {
             op: *op,
             negated: *negated,
-            children: children.iter().map(|child| logic_of(level, child)).collect(),
+            children: children.iter().map(|child| logic_of(level, child, tests)).collect(),
         },
     }
 }
@@ -324,7 +383,9 @@ fn orders_of(level: &Level, terms: &[OrderTerm]) -> Result<Vec<Order>, ApiError>
         out.push(match &term.relation {
             None => Order::Own(term.clone()),
             Some(name) => {
-                let child = child_named(level, name).ok_or_else(|| ApiError::not_embedded(name))?;
+                // The legacy spelling is for paths only.
+                let named = level.children.iter().position(|child| child.name == *name);
+                let child = named.ok_or_else(|| ApiError::not_embedded(name))?;
                 if !level.children[child].to_one() {
                     return Err(ApiError::related_order(&level.relation.name.name, name));
                 }

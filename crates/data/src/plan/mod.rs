@@ -56,6 +56,15 @@ impl Level {
     }
 }
 
+/// A write: which rows it is about, and what it gives back.
+#[derive(Clone, Debug)]
+pub struct WritePlan {
+    /// The relation; its conditions choose the rows, all else is what the statement returns.
+    pub root: Level,
+    /// What is shown when the rows as they are returned do not say it: groups of them, or those of them that an inner embed leaves.
+    pub again: Option<Level>,
+}
+
 /// An embed that is joined into a grouped level's statement.
 #[derive(Clone, Debug)]
 pub struct Joined {

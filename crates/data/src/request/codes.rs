@@ -32,6 +32,16 @@ impl ApiError {
         Self::new("PGRST003", 503, "Too many requests are waiting for the database.")
     }
 
+    /// 42712: two embeds of one level have the same name.
+    pub fn twice_embedded(parent: &str, name: &str) -> Self {
+        Self::new("42712", 400, format!("table name \"{parent}_{name}_1\" specified more than once"))
+    }
+
+    /// 42803: an aggregate where none can be, or beside what is not grouped.
+    pub fn grouping(message: impl Into<String>) -> Self {
+        Self::new("42803", 400, message)
+    }
+
     // --------------------------------------------------------------------------------------------- 1xx: request
 
     /// PGRST100: the query string cannot be parsed.
@@ -62,6 +72,11 @@ impl ApiError {
     /// PGRST103: the offset lies behind the counted total.
     pub fn offset_past_total(offset: u64, total: u64) -> Self {
         Self::range(format!("An offset of {offset} was requested, but there are only {total} rows."))
+    }
+
+    /// 22003: a limit, an offset or a range beyond the numbers that rows can have.
+    pub fn row_number(digits: &str) -> Self {
+        Self::new("22003", 400, format!("value \"{digits}\" is out of range for type bigint"))
     }
 
     fn range(details: impl Into<String>) -> Self {

@@ -145,6 +145,8 @@ fn add_windows<'a>(
         if negative && word == Word::Offset {
             continue;
         }
+        // That a limit is negative is said of the request as a whole, however far below zero it is.
+        let number = if negative { 0 } else { number? };
         let index = query.windows.iter().position(|at| at.path == path).unwrap_or_else(|| {
             query.windows.push(At { path, node: Window::ALL });
             query.windows.len() - 1

@@ -8,9 +8,9 @@ use super::model::{Method, Query, Window};
 /// Largest row number there is: PostgreSQL's `bigint`.
 const ROW_MAX: u64 = i64::MAX as u64;
 
-/// A decimal integer with blanks around and perhaps a minus: sign and magnitude, saturating at a `bigint`. Minus zero
-/// is zero.
-pub(super) fn whole_number(text: &str) -> Option<(bool, u64)> {
+/// A decimal integer with blanks around and perhaps a minus: sign and magnitude, the latter refused beyond a `bigint`. Minus
+/// zero is zero.
+pub(super) fn whole_number(text: &str) -> Option<(bool, Result<u64, ApiError>)> {
     let text = text.trim_matches([' ', '\t']);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -19,20 +19,23 @@ pub(super) fn whole_number(text: &str) -> Option<(bool, u64)> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let number = digits.parse().map_or(ROW_MAX, |number: u64| number.min(ROW_MAX));
-    Some((negative && number != 0, number))
+    let number = digits.parse().ok().filter(|number| *number <= ROW_MAX).ok_or_else(|| ApiError::row_number(digits));
+    Some((negative && number.as_ref().map_or(true, |number| *number != 0), number))
 }
 
 /// First and last row of a `Range` header `a-b` or `a-`; the unit is not checked because none is written. Anything else
-/// is no range and is ignored.
-pub fn parse_range_header(text: &str) -> Option<(u64, Option<u64>)> {
-    let (first, last) = text.trim().split_once('-')?;
+/// is no range and is ignored, but for numbers that no row has.
+pub fn parse_range_header(text: &str) -> Result<Option<(u64, Option<u64>)>, ApiError> {
     let number = |digits: &str| match whole_number(digits) {
         Some((false, number)) if !digits.starts_with('-') && digits.trim() == digits => Some(number),
         _ => None,
     };
-    let last = if last.is_empty() { None } else { Some(number(last)?) };
-    Some((number(first)?, last))
+    let Some((first, last)) = text.trim().split_once('-') else { return Ok(None) };
+    Ok(match (number(first), number(last)) {
+        (Some(first), Some(last)) => Some((first?, Some(last?))),
+        (Some(first), None) if last.is_empty() => Some((first?, None)),
+        _ => None,
+    })
 }
 
 /// The rows of the root: `limit`/`offset` of the query, for GET intersected with the `Range` header. Fails with 416
@@ -46,7 +49,8 @@ pub fn root_window(method: Method, query: &Query, range: Option<&str>) -> Result
     if method == Method::Put && asked != Window::ALL {
         return Err(ApiError::put_limit());
     }
-    let header = if method == Method::Get { range.and_then(parse_range_header) } else { None };
+    let range = range.filter(|_| method == Method::Get);
+    let header = range.map(parse_range_header).transpose()?.flatten();
     let Some((first, last)) = header else { return Ok(asked) };
     if asked.limit == Some(0) {
         return Ok(asked); // no rows wanted: the header cannot change that
@@ -115,7 +119,10 @@ mod tests {
     use super::*;
 
     fn window(method: Method, query: &str, range: Option<&str>) -> String {
-        let query = parse_query(query, false, &Limits::default()).expect(query);
+        let query = match parse_query(query, false, &Limits::default()) {
+            Ok(query) => query,
+            Err(error) => return error.code.into_owned(),
+        };
         match root_window(method, &query, range) {
             Ok(Window { limit, offset }) => format!("{offset}+{}", limit.map_or("all".to_owned(), |l| l.to_string())),
             Err(error) => error.code.into_owned(),
@@ -139,7 +146,11 @@ mod tests {
             ("a.limit=-1", None, "PGRST103"),
             ("limit=-0", None, "0+0"),
             ("offset=-1", None, "0+all"),
-            ("limit=99999999999999999999999", None, "0+9223372036854775807"),
+            ("limit=9223372036854775807", None, "0+9223372036854775807"),
+            ("limit=9223372036854775808", None, "22003"),
+            ("offset=99999999999999999999999", None, "22003"),
+            ("limit=-99999999999999999999999", None, "PGRST103"),
+            ("offset=-99999999999999999999999", None, "0+all"),
             ("", Some("0-0"), "0+1"),
             ("", Some("5-9"), "5+5"),
             ("", Some("5-"), "5+all"),
@@ -160,7 +171,9 @@ mod tests {
             ("limit=3", Some("5-9"), "PGRST103"),
             ("limit=0", Some("5-9"), "0+0"),
             ("limit=0", Some("9-5"), "0+0"),
-            ("", Some("0-99999999999999999999"), "0+9223372036854775807"),
+            ("", Some("0-99999999999999999999"), "22003"),
+            ("", Some("99999999999999999999-"), "22003"),
+            ("", Some("99999999999999999999-x"), "0+all"),
         ];
         for (query, range, expected) in cases {
             assert_eq!(window(Method::Get, query, range), expected, "{query} {range:?}");

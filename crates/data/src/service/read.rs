@@ -46,7 +46,7 @@ enum Total {
 impl Data {
     pub(super) async fn read(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let request = asked.request;
-        // In the dialect's order: the plan, strict preferences, the media type. Only CSV changes the statement.
+        // In the dialect's order: the plan, the media type, strict preferences. Only CSV changes the statement.
         let media = self.media(request);
         let shape = match &media {
             Ok(MediaType::Plan { of, .. }) => of.as_ref().clone(),
@@ -55,8 +55,8 @@ impl Data {
         };
         let form = if shape == MediaType::Csv { Form::Csv } else { Form::Json };
         let Prepared { compiled, count, lane, legacy } = self.prepared(&asked, form)?;
-        request.preferences.check_strict()?;
         let media = media?;
+        request.preferences.check_strict()?;
         if let MediaType::Plan { options, json, .. } = media {
             return self.explain(asked, compiled, media, options, json).await;
         }

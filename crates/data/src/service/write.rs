@@ -14,10 +14,10 @@ use super::{Answer, Asked, Data, catalog_of};
 use crate::cache;
 use crate::compile::Compiler;
 use crate::failure::Failure;
-use crate::plan::{Level, plan_write};
+use crate::plan::{WritePlan, plan_write};
 use crate::request::{
-    ApiError, ApiRequest, Cell, ContentRange, MediaType, Method, Missing, Payload, PlanOptions, Resolution, Return,
-    location, put_key, put_one_row,
+    ApiError, ApiRequest, Cell, ContentRange, Count, MediaType, Method, Missing, Payload, PlanOptions, Resolution,
+    Return, location, put_key, put_one_row,
 };
 use crate::rows::Form;
 use crate::write::{Template, Upsert, Write, Writer, Written};
@@ -128,7 +128,9 @@ impl Data {
         let mut write = match begun {
             Ok(template) => template.fill(request),
             Err(plan) => {
-                if let Some(key) = key {
+                if let Some(key) = key
+                    && plan.again.is_none()
+                {
                     let marked = self.write_plan(asked, &relation, &cache::marked(request))?;
                     let marked = self.compiled_write(asked, &relation, &marked, form)?;
                     writes.put(key, Arc::new(Template::of(marked, relation.clone())));
@@ -173,20 +175,14 @@ impl Data {
     }
 
     /// The plan of what a write chooses and gives back.
-    fn write_plan(&self, asked: &Asked<'_>, relation: &Arc<Relation>, request: &ApiRequest) -> Result<Level, ApiError> {
+    fn write_plan(
+        &self,
+        asked: &Asked<'_>,
+        relation: &Arc<Relation>,
+        request: &ApiRequest,
+    ) -> Result<WritePlan, ApiError> {
         let derived = asked.derived;
-        let mut plan = plan_write(request, relation, &derived.catalog, &derived.relationships, self.settings())?;
-        if plan.grouped && request.preferences.returning == Some(Return::Representation) {
-            return Err(ApiError::not_implemented("aggregates of the rows of a write"));
-        }
-        if matches!(request.method, Method::Post | Method::Put) {
-            // Filters of an insert's root choose nothing.
-            plan.conditions.clear();
-            for child in &mut plan.children {
-                child.inner = false;
-            }
-        }
-        Ok(plan)
+        plan_write(request, relation, &derived.catalog, &derived.relationships, self.settings())
     }
 
     /// The write without values.
@@ -194,7 +190,7 @@ impl Data {
         &self,
         asked: &Asked<'_>,
         relation: &Arc<Relation>,
-        plan: &Level,
+        plan: &WritePlan,
         form: Form,
     ) -> Result<Write, Failure> {
         let request = asked.request;
@@ -212,7 +208,8 @@ impl Data {
             guard: asked.guard,
             catalog: &asked.derived.catalog,
             relation,
-            plan,
+            plan: &plan.root,
+            again: plan.again.as_ref(),
             form: (returning == Return::Representation).then_some(form),
             location: request.method == Method::Post && returning == Return::HeadersOnly,
         };
@@ -337,9 +334,11 @@ fn present(
         (_, true) => 200,
         (_, false) => 204,
     };
-    let total = request.preferences.count.map(|_| written.affected);
+    // A planner has nothing to say about rows that were written.
+    let rows = written.shown.unwrap_or(written.affected);
+    let total = request.preferences.count.filter(|count| *count != Count::Planned).map(|_| rows);
     let range = match request.method {
-        Method::Patch => Some(ContentRange { offset: 0, rows: written.affected, total }),
+        Method::Patch => Some(ContentRange { offset: 0, rows, total }),
         Method::Post | Method::Delete => Some(ContentRange::unplaced(total)),
         _ => None,
     };
@@ -357,11 +356,7 @@ fn present(
     let mut answer = Answer::new(status)
         .maybe("content-range", range.map(|range| range.to_string()))
         .maybe("location", place)
-        .maybe(
-            "content-profile",
-            (request.schema.announce && (representation || request.method == Method::Post))
-                .then(|| request.schema.name.clone()),
-        )
+        .maybe("content-profile", (request.schema.announce && representation).then(|| request.schema.name.clone()))
         .maybe("preference-applied", request.preferences.applied(request.method, false, upsertable))
         .varies();
     if representation && let (Some(rows), Some(level)) = (written.rows, write.level()) {

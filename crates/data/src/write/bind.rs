@@ -131,6 +131,13 @@ fn cell_param(cell: Cell<'_>, ty: &Type, session: &values::Session) -> Result<Pa
         Cell::Json(raw) => {
             Param::Value(ty.clone(), values::from_json_in(ty, raw, session).map_err(store::Error::from)?)
         }
+        // The payload reaches PostgreSQL as JSON, where what a form or CSV says is text.
+        Cell::Text(text) if matches!(ty, Type::Json | Type::Jsonb) => {
+            let mut json = Vec::new();
+            values::write_json_string(text, &mut json);
+            let json = String::from_utf8(json).expect("made of a text");
+            Param::Value(ty.clone(), values::from_json_in(ty, &json, session).map_err(store::Error::from)?)
+        }
         Cell::Text(text) => Param::Value(ty.clone(), values::input_in(ty, text, session).map_err(store::Error::from)?),
     })
 }

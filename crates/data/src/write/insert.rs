@@ -8,7 +8,7 @@ use sql::ast::{
 };
 use store::catalog::{Column, Identity, Privilege};
 use store::translate::{Access, Deferred, Destination, Guard as _};
-use store::{Engine, Param};
+use store::{Engine, Param, SqlError};
 use values::Type;
 
 use super::bind::{Gives, runs};
@@ -71,6 +71,10 @@ impl Writer<'_> {
         upsert: Option<&Upsert>,
     ) -> Result<Write, Failure> {
         let merge = upsert.is_some_and(|upsert| upsert.resolution == Resolution::MergeDuplicates);
+        // A default that is asked for by name is a value like others: not for columns that make their own.
+        if missing == Missing::Default && payload.has_absent() {
+            columns.iter().try_for_each(|column| takes_values(column))?;
+        }
         let mut statements = Vec::new();
         let mut returned = None;
         for (places, _) in runs(payload, missing) {
@@ -323,6 +327,25 @@ impl Writer<'_> {
         };
         Ok(Some(Arc::from(text.sql)))
     }
+}
+
+/// PostgreSQL's refusal of a value for a column that makes its own.
+fn takes_values(column: &Column) -> Result<(), Failure> {
+    let name = &column.name;
+    let (detail, hint) = if column.identity == Some(Identity::Always) {
+        let detail = format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS.");
+        (detail, Some("Use OVERRIDING SYSTEM VALUE to override."))
+    } else if column.generated.is_some() {
+        (format!("Column \"{name}\" is a generated column."), None)
+    } else {
+        return Ok(());
+    };
+    let mut error = SqlError::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{name}\""));
+    error = error.detail(detail);
+    if let Some(hint) = hint {
+        error = error.hint(hint);
+    }
+    Err(store::Error::from(error).into())
 }
 
 /// What an upsert reads: its key is compared with rows that are there, and PostgreSQL wants to be allowed to read what a merge takes over.

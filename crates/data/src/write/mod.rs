@@ -4,6 +4,7 @@
 //! statements, with the same steps PostgreSQL takes inside one: defaults, `with check` policies on the proposed row, conflicts, then
 //! the row.
 
+mod again;
 mod bind;
 mod change;
 mod explain;
@@ -29,6 +30,7 @@ use crate::plan::{Level, Order};
 use crate::request::{ApiError, Payload, Resolution};
 use crate::rows::{Form, Rows};
 use crate::tree;
+use again::Again;
 use bind::Gives;
 use explain::Explain;
 use policy::RoleGuard;
@@ -73,6 +75,8 @@ struct Returning {
     fresh: Option<usize>,
     /// Which terms of the order are of an embed, and which of the level's children, never shown, brings what they order by.
     related: Vec<(usize, usize)>,
+    /// The returned columns are not shown as they are.
+    again: Option<Again>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +129,8 @@ enum KeyPart {
 pub(crate) struct Written {
     /// Rows touched.
     pub affected: u64,
+    /// Rows shown, where these are not the rows touched.
+    pub shown: Option<u64>,
     /// Rows that are new.
     pub inserted: u64,
     /// The returned rows.
@@ -143,8 +149,10 @@ pub(crate) struct Writer<'a> {
     pub catalog: &'a Arc<Catalog>,
     /// The relation.
     pub relation: &'a Arc<Relation>,
-    /// The plan of the representation.
+    /// Which rows the write is about, and what its statement returns.
     pub plan: &'a Level,
+    /// What is read from the returned rows to be shown, if they are not what is shown.
+    pub again: Option<&'a Level>,
     /// Rows are to be returned in this form.
     pub form: Option<Form>,
     /// The primary key is to be returned (for `Location`).
@@ -173,7 +181,10 @@ impl Writer<'_> {
             return Ok((Vec::new(), None));
         }
         let form = self.form.unwrap_or(Form::Json);
-        let mut columns = if self.form.is_some() {
+        let again = self.again.filter(|_| self.form.is_some());
+        let mut columns = if let Some(shown) = again {
+            self.given(shown, alias)
+        } else if self.form.is_some() {
             self.compiler.columns(self.plan, alias, &[], params, self.compiler.as_text)?
         } else {
             Columns::default()
@@ -181,7 +192,7 @@ impl Writer<'_> {
         let mut sort = Vec::new();
         let mut related = Vec::new();
         let mut hidden = (Vec::new(), Vec::new());
-        if self.form.is_some() {
+        if self.form.is_some() && again.is_none() {
             for order in &self.plan.order {
                 let term = match order {
                     Order::Own(term) => term,
@@ -226,7 +237,9 @@ impl Writer<'_> {
             columns.items.push(tree::item(tree::integer(1)));
             columns.types.push(Type::Int4);
         }
-        let mut level = self.compiler.representation(self.plan, &columns, sort, self.form.is_some())?;
+        let again = again.map(|shown| self.again(shown)).transpose()?;
+        let mut level =
+            self.compiler.representation(self.plan, &columns, sort, self.form.is_some() && again.is_none())?;
         if !related.is_empty() {
             let children = Arc::make_mut(&mut level.children);
             for (_, child) in &mut related {
@@ -235,7 +248,7 @@ impl Writer<'_> {
             let plan = Level { children: hidden.0, ..self.plan.clone() };
             children.extend(self.compiler.children_of(&plan, hidden.1)?);
         }
-        Ok((columns.items, Some(Returning { level, form, key, fresh, related })))
+        Ok((columns.items, Some(Returning { level, form, key, fresh, related, again })))
     }
 
     /// Where the returned columns hold an embed's key; one that shows nothing has none there yet.
@@ -349,7 +362,8 @@ impl Write {
 
     /// Its rows take embeds with them, so these are read first.
     fn returns_before(&self) -> bool {
-        self.removes && self.returning.as_ref().is_some_and(|returning| !returning.level.children.is_empty())
+        let reads = |returning: &Returning| returning.again.is_some() || !returning.level.children.is_empty();
+        self.removes && self.returning.as_ref().is_some_and(reads)
     }
 }
 

@@ -129,7 +129,16 @@ fn statements(catalog: &Arc<Catalog>, engine: Engine, place: usize, texts: &[Str
     let path = [Name::from("public")];
     let compiler = Compiler { engine, catalog, guard: &*guard, path: &path, as_text: false };
     let form = request.preferences.returning.map(|_| Form::Json);
-    let writer = Writer { compiler: &compiler, guard: &guard, catalog, relation, plan: &plan, form, location: false };
+    let writer = Writer {
+        compiler: &compiler,
+        guard: &guard,
+        catalog,
+        relation,
+        plan: &plan.root,
+        again: plan.again.as_ref(),
+        form,
+        location: false,
+    };
     let missing = request.preferences.missing.unwrap_or(Missing::Null);
     let resolution = match request.method {
         Method::Put => Some(Resolution::MergeDuplicates),

@@ -7,6 +7,7 @@ use store::catalog::Name;
 use store::{Connection, Event, Param, SqlError, Tx};
 use values::{Type, Value};
 
+use super::again::{Again, Lists};
 use super::explain::Tried;
 use super::order::Sort;
 use super::{Checks, KeyPart, Returning, Shape, Steps, Write, Written};
@@ -18,7 +19,8 @@ use crate::rows::{Collector, Rows};
 impl Write {
     /// How the returned rows are presented.
     pub(crate) fn level(&self) -> Option<&Compiled> {
-        self.returning.as_ref().map(|returning| &returning.level)
+        let returning = self.returning.as_ref()?;
+        Some(returning.again.as_ref().map_or(&returning.level, |again| &again.level))
     }
 
     /// Runs the write. May be run again: it has no effect but through `tx`.
@@ -49,7 +51,8 @@ impl Write {
         let [(text, params)] = statements.as_slice() else { return None };
         let judged = self.max_affected.is_some() || self.singular;
         let embeds = self.level().is_some_and(|level| !level.children.is_empty());
-        (!judged && !embeds).then_some((&**text, &**params))
+        let again = self.returning.as_ref().is_some_and(|returning| returning.again.is_some());
+        (!judged && !embeds && !again).then_some((&**text, &**params))
     }
 
     /// Collects what that statement returns.
@@ -109,11 +112,20 @@ impl Running<'_, '_> {
         {
             return Err(ApiError::max_affected(self.written.affected).into());
         }
-        if write.singular && self.written.affected != 1 {
-            return Err(ApiError::singular(self.written.affected).into());
+        // What is read from the returned rows decides how many there are to show.
+        let known = |written: &Written| match written.shown.unwrap_or(written.affected) {
+            1 => Ok(()),
+            rows => Err(ApiError::singular(rows)),
+        };
+        let again = write.returning.as_ref().is_some_and(|returning| returning.again.is_some());
+        if write.singular && !again {
+            known(&self.written)?;
         }
         if let Some(taken) = self.taken {
             taken.finish(self.conn, &mut self.written)?;
+        }
+        if write.singular && again {
+            known(&self.written)?;
         }
         Ok(self.written)
     }
@@ -360,6 +372,8 @@ impl Taking<'_> {
 struct Taken<'w> {
     returning: &'w Returning,
     collector: Collector<'w>,
+    /// What the rows give to those that are read again.
+    lists: Lists,
     key: Vec<Option<String>>,
     sort: Sort,
 }
@@ -369,6 +383,7 @@ impl<'w> Taken<'w> {
         Self {
             returning,
             collector: Collector::root(&returning.level, returning.form),
+            lists: returning.again.as_ref().map(Again::lists).unwrap_or_default(),
             key: Vec::new(),
             sort: Sort::default(),
         }
@@ -376,7 +391,11 @@ impl<'w> Taken<'w> {
 
     fn row(&mut self, row: &dyn store::Row, fresh: &mut u64) -> store::Result<()> {
         let level = &self.returning.level;
-        self.collector.row(row)?;
+        if self.returning.again.is_some() {
+            self.lists.row(row, &level.types)?;
+        } else {
+            self.collector.row(row)?;
+        }
         if !self.returning.key.is_empty() {
             self.key.clear();
             for column in self.returning.key.clone() {
@@ -393,6 +412,12 @@ impl<'w> Taken<'w> {
     }
 
     fn finish(self, conn: &mut dyn Connection, written: &mut Written) -> Result<(), Failure> {
+        if let Some(again) = &self.returning.again {
+            let rows = again.read(conn, self.lists, self.returning.form)?;
+            written.shown = Some(rows.len() as u64);
+            written.rows = Some(rows);
+            return Ok(());
+        }
         let rows = self.collector.finish(conn)?;
         given(self.returning, rows, self.key, self.sort, written);
         Ok(())

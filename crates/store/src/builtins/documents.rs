@@ -4,11 +4,11 @@ use super::{Builtin, F, T, Y, scalar};
 
 pub(super) const TABLE: &[Builtin] = &[
     scalar("->", &["jsonb", "text"], "jsonb", F("pg_json_member")),
-    scalar("->", &["jsonb", "int4"], "jsonb", F("pg_json_item")),
+    scalar("->", &["jsonb", "int4"], "jsonb", F("pg_jsonb_item")),
     scalar("->", &["json", "text"], "json", F("pg_json_member")),
     scalar("->", &["json", "int4"], "json", F("pg_json_item")),
     scalar("->>", &["jsonb", "text"], "text", F("pg_json_member_text")),
-    scalar("->>", &["jsonb", "int4"], "text", F("pg_json_item_text")),
+    scalar("->>", &["jsonb", "int4"], "text", F("pg_jsonb_item_text")),
     scalar("->>", &["json", "text"], "text", F("pg_json_member_text")),
     scalar("->>", &["json", "int4"], "text", F("pg_json_item_text")),
     scalar("#>", &["jsonb", "_text"], "jsonb", F("pg_json_path")),

@@ -412,6 +412,10 @@ impl Translator<'_> {
         let value = self.expr(expr)?;
         let index = self.expr(index)?;
         if value.ty == Type::Jsonb {
+            // Unlike `->`, a subscript finds nothing in a scalar.
+            if matches!(index.ty, Type::Int2 | Type::Int4) {
+                return Ok(Typed::new(format!("pg_json_item({}, {})", value.sql, index.sql), Type::Jsonb));
+            }
             return self.builtin("->", vec![value, index]);
         }
         let Some(element) = value.ty.element().cloned() else {

@@ -225,6 +225,10 @@ fn scan(text: &str) -> Step<Fields> {
         }
         if c.is_ascii_digit() {
             let run = digits(b, i);
+            if let Some(next) = ordinal(&lower, i, run, &mut f) {
+                i = next;
+                continue;
+            }
             i = match b.get(run) {
                 Some(b':') => time(&lower, i, &mut f)?,
                 Some(b'-' | b'/') => date(&lower, i, &mut f)?,
@@ -312,6 +316,23 @@ pub(super) fn fraction_us(digits: &str) -> i64 {
         us = us * 10 + digits.as_bytes().get(i).map_or(0, |d| i64::from(d - b'0'));
     }
     us + i64::from(digits.as_bytes().get(6).is_some_and(|d| *d >= b'5'))
+}
+
+/// A year and the number of a day in it: `2024.015`, `2024-015`. Day 366 of a shorter year is the next year's first.
+fn ordinal(t: &str, from: usize, run: usize, f: &mut Fields) -> Option<usize> {
+    let b = t.as_bytes();
+    let separator = *b.get(run).filter(|c| matches!(c, b'.' | b'-' | b'/'))?;
+    let end = digits(b, run + 1);
+    let ends = b.get(end).is_none_or(|c| *c != separator && !c.is_ascii_alphanumeric());
+    if run - from < 3 || end - run != 4 || !ends || f.year.is_some() || f.month.is_some() || f.day.is_some() {
+        return None;
+    }
+    let year: i32 = t[from..run].parse().ok().filter(|year| (1..=9999).contains(year))?;
+    let number: i32 = t[run + 1..end].parse().ok().filter(|number| (1..=366).contains(number))?;
+    let found = civil_of(day_of(year, 1, 1) + number - 1);
+    (f.year, f.year_digits) = (Some(found.year), run - from);
+    (f.month, f.day) = (Some(found.month), i32::try_from(found.day).ok());
+    Some(end)
 }
 
 /// A date whose parts are joined by `-`, `/` or `.`.

@@ -30,6 +30,14 @@ pub fn item(json: &str, index: i64) -> Option<&str> {
     }
 }
 
+/// `jsonb -> index`: PostgreSQL keeps a scalar as a list of one, and this operator finds it there. `json` and `#>` do not.
+pub fn item_or_scalar(json: &str, index: i64) -> Option<&str> {
+    match kind(json) {
+        b'[' | b'{' => item(json, index),
+        _ => matches!(index, 0 | -1).then_some(json),
+    }
+}
+
 /// `json #> path`
 pub fn path<'a, S: AsRef<str>>(json: &'a str, steps: &[S]) -> Option<&'a str> {
     let mut at = json.trim_matches([' ', '\n', '\r', '\t']);

@@ -240,6 +240,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     strict("pg_json_member", 2, |a| raw(json::member(text(a, 0)?, text(a, 1)?))),
     strict("pg_json_item", 2, |a| raw(json::item(text(a, 0)?, int(a, 1)?))),
     strict("pg_json_member_text", 2, |a| printed(json::member(text(a, 0)?, text(a, 1)?))),
+    strict("pg_jsonb_item", 2, |a| raw(json::item_or_scalar(text(a, 0)?, int(a, 1)?))),
+    strict("pg_jsonb_item_text", 2, |a| printed(json::item_or_scalar(text(a, 0)?, int(a, 1)?))),
     strict("pg_json_item_text", 2, |a| printed(json::item(text(a, 0)?, int(a, 1)?))),
     strict("pg_json_path", 2, |a| raw(json::path(text(a, 0)?, &steps(a, 1)?))),
     strict("pg_json_path_text", 2, |a| printed(json::path(text(a, 0)?, &steps(a, 1)?))),
