@@ -2,6 +2,31 @@
 
 use std::fmt;
 
+/// Why the log cannot do what is asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The store cannot say.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// What happened cannot be put down.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Nothing was signed yet.
+    #[error("the audit log has no checkpoint yet")]
+    Empty,
+    /// The signed tree has no entry of this index.
+    #[error("the audit log has no entry {0}")]
+    NoEntry(u64),
+    /// The log cannot be read as one.
+    #[error("the audit log is broken: {0}")]
+    Broken(String),
+    /// The tree is not the continuation of the one that was signed last, so it is not signed.
+    #[error(
+        "the audit log was changed below its last checkpoint of {0} entries; nothing more is signed. Run `mainstay audit verify`."
+    )]
+    Changed(u64),
+}
+
 /// A record that cannot be an entry, or an entry that is no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordError {

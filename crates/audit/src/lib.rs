@@ -25,15 +25,20 @@
 mod align;
 mod canonical;
 mod error;
+mod files;
 mod model;
 pub mod personal;
 mod rules;
+mod service;
+mod store;
 mod tree;
 mod verify;
 
-pub use error::RecordError;
+pub use error::{AuditError, RecordError};
 pub use model::{Actor, Details, Entry, EventsDigest, Outcome, Record};
 pub use personal::{Personal, Sealed, SubjectKey};
-pub use rules::Finding;
+pub use rules::{Finding, Found, Wanted};
+pub use service::{Audit, Witness, WitnessError, append, export, prove, search, verify_store};
+pub use store::TABLES;
 pub use tree::TileWriter;
 pub use verify::{LogFiles, ReadError, Report, Trust, verify};

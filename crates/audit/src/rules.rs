@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crypto::tlog::{Hash, Tile};
+use crypto::tlog::{Checkpoint, Hash, Tile};
+use kernel::Micros;
+
+use crate::error::AuditError;
+use crate::model::{Outcome, Record};
 
 /// One thing that is wrong with a log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,6 +171,83 @@ pub(crate) fn explain(mismatches: &[Mismatch]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the tree of this size may be signed: it must be the continuation of the one that was signed last. `beginning` is the root
+/// that the log has now at that one's size.
+pub(crate) fn may_sign(last: Option<&Checkpoint>, beginning: &Hash, size: u64) -> Result<(), AuditError> {
+    match last {
+        Some(last) if last.size > size || last.root != *beginning => Err(AuditError::Changed(last.size)),
+        _ => Ok(()),
+    }
+}
+
+/// Which records are looked for. What is not said does not matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// This action, or all that begin with it and a dot.
+    pub action: Option<String>,
+    /// This object, or all that begin with it and a slash.
+    pub object: Option<String>,
+    /// By this role.
+    pub role: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// For this request.
+    pub request: Option<String>,
+    /// Not before.
+    pub since: Option<Micros>,
+    /// Before.
+    pub until: Option<Micros>,
+    /// Below this index.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub most: usize,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            action: None,
+            object: None,
+            role: None,
+            outcome: None,
+            request: None,
+            since: None,
+            until: None,
+            before: None,
+            most: 100,
+        }
+    }
+}
+
+/// A record that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its index in the log.
+    pub index: u64,
+    /// What it says.
+    pub record: Record,
+    /// Its bytes.
+    pub entry: Vec<u8>,
+}
+
+impl Wanted {
+    /// Whether this is one of them.
+    pub fn takes(&self, record: &Record) -> bool {
+        let within = |wanted: &Option<String>, is: &str, mark: char| {
+            wanted.as_ref().is_none_or(|wanted| {
+                is.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(mark))
+            })
+        };
+        within(&self.action, &record.action, '.')
+            && within(&self.object, &record.object, '/')
+            && self.role.as_ref().is_none_or(|role| *role == record.actor.role)
+            && self.outcome.is_none_or(|outcome| outcome == record.outcome)
+            && self.request.as_ref().is_none_or(|id| record.request.is_some_and(|is| is.as_str() == id))
+            && self.since.is_none_or(|since| record.at >= since)
+            && self.until.is_none_or(|until| record.at < until)
+    }
 }
 
 #[cfg(test)]

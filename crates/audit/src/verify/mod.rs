@@ -16,6 +16,7 @@ use crypto::tlog::{Checkpoint, VerifierKey};
 
 use crate::rules::{Finding, explain};
 use partials::Partials;
+pub(crate) use partials::tile_now;
 use tiles::Walk;
 
 /// Why files cannot be read.

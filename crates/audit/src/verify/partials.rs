@@ -59,7 +59,7 @@ impl Partials {
 }
 
 /// The tile of the same place in a tree of this size.
-fn tile_now(tile: Tile, size: u64) -> Option<Tile> {
+pub(crate) fn tile_now(tile: Tile, size: u64) -> Option<Tile> {
     let hashes = match tile.kind {
         TileKind::Entries => size,
         TileKind::Hashes(level) => size.checked_shr(8 * u32::from(level)).unwrap_or(0),

@@ -1,0 +1,284 @@
+//! The room's tables and statements. Rows are added and, once, numbered; none is changed afterwards.
+//!
+//! A leaf is written in the unit of its act, without an index. The sequencer gives those that are committed their indexes, in the order
+//! of their ids among those it sees. On SQLite that is the order of commits. On PostgreSQL a transaction that commits late is
+//! numbered when it is seen: nothing is skipped, and there are no gaps.
+
+use crypto::tlog::{
+    Hash, LastCosigned, Note, TILE_WIDTH, Tile, TileError, TileHashes, TileKind, encode_entry, leaf_hash, perfect_root,
+    tree_root,
+};
+use store::house::{Query, Tables, bytes, int, read_bytes, read_int};
+use store::{Connection, Engine, Error, Result};
+
+const WIDTH: u64 = TILE_WIDTH as u64;
+/// Whoever holds it is the sequencer. The number means nothing; it only has to be this room's.
+const LOCK_NUMBER: i64 = 0x6d73_6175_6469_7431;
+
+/// The room's tables.
+pub const TABLES: Tables = Tables {
+    room: "audit",
+    versions: &[&[
+        "create table mainstay.audit_leaf (
+            id {serial}, seq {int}, hash {bytes} not null, entry {bytes} not null
+        ) {strict}",
+        "create unique index audit_leaf_seq on mainstay.audit_leaf (seq)",
+        "create index audit_leaf_waiting on mainstay.audit_leaf (id) where seq is null",
+        // Roots of 256^level leaves each, level 1 and up: what stands in tiles above the leaves.
+        "create table mainstay.audit_node (
+            level {int} not null, place {int} not null, hash {bytes} not null, primary key (level, place)
+        ) {keyed}",
+        "create table mainstay.audit_checkpoint (size {int} primary key, signed_at {int} not null, note {bytes} not null) {strict}",
+        // What this house cosigned last for other logs, by the hash of their origin.
+        "create table mainstay.audit_witness (
+            origin {bytes} primary key, size {int} not null, root {bytes} not null, note {bytes} not null
+        ) {keyed}",
+        // The key of each person. Deleting the row erases what the log says about them.
+        "create table mainstay.audit_subject (subject text primary key, id {bytes} not null, key {bytes} not null) {keyed}",
+    ]],
+};
+
+static APPEND: Query = Query::new("insert into mainstay.audit_leaf (hash, entry) values ($1, $2)");
+static SIZE: Query = Query::new("select coalesce(max(seq) + 1, 0) from mainstay.audit_leaf");
+static NUMBER: Query = Query::new(
+    "update mainstay.audit_leaf as leaf set seq = waiting.seq
+     from (select id, $1 + row_number() over (order by id) - 1 as seq from mainstay.audit_leaf
+           where seq is null order by id limit $2) as waiting
+     where leaf.id = waiting.id",
+);
+static HASHES: Query =
+    Query::new("select seq, hash from mainstay.audit_leaf where seq >= $1 and seq < $2 order by seq");
+static ENTRIES: Query =
+    Query::new("select seq, entry from mainstay.audit_leaf where seq >= $1 and seq < $2 order by seq");
+static NODES: Query = Query::new(
+    "select place, hash from mainstay.audit_node where level = $1 and place >= $2 and place < $3 order by place",
+);
+static ADD_NODE: Query = Query::new("insert into mainstay.audit_node (level, place, hash) values ($1, $2, $3)");
+static LAST: Query = Query::new("select note from mainstay.audit_checkpoint order by size desc limit 1");
+static CHECKPOINT: Query = Query::new("select note from mainstay.audit_checkpoint where size = $1");
+static CHECKPOINTS: Query = Query::new("select size from mainstay.audit_checkpoint order by size");
+static SIGNED: Query = Query::new("insert into mainstay.audit_checkpoint (size, signed_at, note) values ($1, $2, $3)");
+static STRANGERS: Query =
+    Query::new("select seq from mainstay.audit_leaf where seq < 0 or seq >= $1 order by seq limit $2");
+/// Held until the transaction ends. SQLite has one writer, so there is nobody to be kept out.
+static LOCK: Query = Query::new("select pg_catalog.pg_try_advisory_xact_lock($1)");
+
+static HOLD: Query = Query::new("select pg_catalog.pg_advisory_xact_lock($1)");
+static COSIGNED: Query = Query::new("select size, root, note from mainstay.audit_witness where origin = $1");
+static KEEP_COSIGNED: Query = Query::new(
+    "insert into mainstay.audit_witness (origin, size, root, note) values ($1, $2, $3, $4)
+     on conflict (origin) do update set size = excluded.size, root = excluded.root, note = excluded.note",
+);
+
+/// What came of a round of the sequencer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    /// How many leaves have an index.
+    pub(crate) size: u64,
+    /// Leaves that got theirs in this round.
+    pub(crate) new: u64,
+}
+
+/// Adds a leaf, in the unit of its act.
+pub(crate) fn append(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
+    conn.as_house(&mut |conn| {
+        APPEND.run(conn, &[bytes(leaf_hash(entry)), bytes(entry)])?;
+        Ok(())
+    })
+}
+
+/// Numbers up to `most` leaves that wait, and completes the tiles they fill. `None` when another server is at it.
+pub(crate) fn number(conn: &mut dyn Connection, most: i64) -> Result<Option<Numbered>> {
+    if conn.engine() == Engine::Postgres && !locked(conn)? {
+        return Ok(None);
+    }
+    let before = size(conn)?;
+    let new = NUMBER.run(conn, &[int(signed(before)), int(most)])?;
+    let size = before + new;
+    let (mut old, mut now, mut level) = (before, size, 0_u8);
+    while old / WIDTH < now / WIDTH {
+        for place in old / WIDTH..now / WIDTH {
+            let row = hashes(conn, level, place * WIDTH, (place + 1) * WIDTH)?;
+            let whole: Vec<Hash> = row.into_iter().map(|(_, hash)| hash).collect();
+            let root = perfect_root(&whole).filter(|_| whole.len() == usize::from(TILE_WIDTH));
+            let root = root.ok_or_else(|| {
+                Error::Internal(format!(
+                    "the audit log has a gap below tile {place} of level {level}; nothing more is sequenced"
+                ))
+            })?;
+            ADD_NODE.run(conn, &[int(i64::from(level) + 1), int(signed(place)), bytes(root)])?;
+        }
+        (old, now, level) = (old / WIDTH, now / WIDTH, level + 1);
+    }
+    Ok(Some(Numbered { size, new }))
+}
+
+fn locked(conn: &mut dyn Connection) -> Result<bool> {
+    let mut got = false;
+    LOCK.each(conn, &[int(LOCK_NUMBER)], |row| {
+        got = row.value(0, &values::Type::Bool)? == values::Value::Int(1);
+        Ok(())
+    })?;
+    Ok(got)
+}
+
+/// How many leaves have an index.
+pub(crate) fn size(conn: &mut dyn Connection) -> Result<u64> {
+    let mut size = 0;
+    SIZE.each(conn, &[], |row| {
+        size = unsigned(read_int(row, 0)?);
+        Ok(())
+    })?;
+    Ok(size)
+}
+
+/// Hashes of a level of tiles as they lie there, with their places, `from` up to before `to`.
+pub(crate) fn hashes(conn: &mut dyn Connection, level: u8, from: u64, to: u64) -> Result<Vec<(u64, Hash)>> {
+    let mut found = Vec::new();
+    let mut take = |row: &dyn store::Row| {
+        let hash = read_bytes(row, 1)?.unwrap_or_default();
+        // A hash of another length is none; whoever verifies will say so.
+        found.push((unsigned(read_int(row, 0)?), hash.try_into().unwrap_or_default()));
+        Ok(())
+    };
+    if level == 0 {
+        HASHES.each(conn, &[int(signed(from)), int(signed(to))], &mut take)?;
+    } else {
+        NODES.each(conn, &[int(i64::from(level)), int(signed(from)), int(signed(to))], &mut take)?;
+    }
+    Ok(found)
+}
+
+/// Entries as they lie there, with their indexes, `from` up to before `to`.
+pub(crate) fn entries(conn: &mut dyn Connection, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
+    let mut found = Vec::new();
+    ENTRIES.each(conn, &[int(signed(from)), int(signed(to))], |row| {
+        found.push((unsigned(read_int(row, 0)?), read_bytes(row, 1)?.unwrap_or_default()));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The bytes of a tile; none when the log does not reach so far.
+pub(crate) fn tile(conn: &mut dyn Connection, tile: Tile) -> Result<Option<Vec<u8>>> {
+    let Some(from) = tile.index.checked_mul(WIDTH).filter(|from| *from < 1 << 62) else { return Ok(None) };
+    let to = from + u64::from(tile.width);
+    let mut out = Vec::new();
+    let count = match tile.kind {
+        TileKind::Entries => {
+            let found = entries(conn, from, to)?;
+            for (_, entry) in &found {
+                encode_entry(entry, &mut out).ok_or_else(|| Error::Internal("an entry is too long".to_owned()))?;
+            }
+            found.len()
+        }
+        TileKind::Hashes(level) => {
+            let found = hashes(conn, level, from, to)?;
+            out.extend(found.iter().flat_map(|(_, hash)| hash));
+            found.len()
+        }
+    };
+    Ok((count == usize::from(tile.width)).then_some(out))
+}
+
+/// What proofs over the tree of this size read.
+pub(crate) fn tree<T>(
+    conn: &mut dyn Connection,
+    size: u64,
+    build: impl FnOnce(&mut dyn FnMut(u32, u64) -> Result<Hash, TileError<Error>>) -> Result<T, TileError<Error>>,
+) -> Result<T> {
+    let mut hashes = TileHashes::new(size, |wanted| tile(conn, wanted));
+    build(&mut |level, index| hashes.read(level, index)).map_err(|error| match error {
+        TileError::Fetch(error) => error,
+        other => Error::Internal(format!("the audit log has a gap: {other}")),
+    })
+}
+
+/// The root of the first `size` leaves.
+pub(crate) fn root(conn: &mut dyn Connection, size: u64) -> Result<Hash> {
+    tree(conn, size, |read| tree_root(read, size))
+}
+
+/// The checkpoint that was signed last.
+pub(crate) fn last_checkpoint(conn: &mut dyn Connection) -> Result<Option<Vec<u8>>> {
+    one(conn, &LAST, &[])
+}
+
+/// The checkpoint of this size.
+pub(crate) fn checkpoint(conn: &mut dyn Connection, size: u64) -> Result<Option<Vec<u8>>> {
+    one(conn, &CHECKPOINT, &[int(signed(size))])
+}
+
+fn one(conn: &mut dyn Connection, query: &Query, params: &[store::Param]) -> Result<Option<Vec<u8>>> {
+    let mut found = None;
+    query.each(conn, params, |row| {
+        found = read_bytes(row, 0)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The sizes that were signed.
+pub(crate) fn checkpoint_sizes(conn: &mut dyn Connection) -> Result<Vec<u64>> {
+    let mut sizes = Vec::new();
+    CHECKPOINTS.each(conn, &[], |row| {
+        sizes.push(unsigned(read_int(row, 0)?));
+        Ok(())
+    })?;
+    Ok(sizes)
+}
+
+/// Keeps a signed checkpoint.
+pub(crate) fn keep_checkpoint(conn: &mut dyn Connection, size: u64, note: &Note) -> Result<()> {
+    let now = conn.now();
+    SIGNED.run(conn, &[int(signed(size)), int(now), bytes(note.to_string())])?;
+    Ok(())
+}
+
+/// Indexes of leaves that no log of this size has, up to `most`.
+pub(crate) fn strangers(conn: &mut dyn Connection, size: u64, most: i64) -> Result<Vec<i64>> {
+    let mut found = Vec::new();
+    STRANGERS.each(conn, &[int(signed(size)), int(most)], |row| {
+        found.push(read_int(row, 0)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Keeps others from the state of this origin until the transaction ends.
+pub(crate) fn hold_witness(conn: &mut dyn Connection, origin: &Hash) -> Result<()> {
+    if conn.engine() == Engine::Postgres {
+        let number = origin.first_chunk().map_or(LOCK_NUMBER, |first| i64::from_be_bytes(*first));
+        HOLD.each(conn, &[int(number)], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// What was cosigned last for an origin, and the cosigned note.
+pub(crate) fn cosigned(conn: &mut dyn Connection, origin: &Hash) -> Result<Option<(LastCosigned, Vec<u8>)>> {
+    let mut found = None;
+    COSIGNED.each(conn, &[bytes(*origin)], |row| {
+        let root = read_bytes(row, 1)?.unwrap_or_default().try_into();
+        let root = root.map_err(|_| Error::Internal("a root that was cosigned has no 32 bytes".to_owned()))?;
+        found =
+            Some((LastCosigned { size: unsigned(read_int(row, 0)?), root }, read_bytes(row, 2)?.unwrap_or_default()));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Remembers what was cosigned.
+pub(crate) fn keep_cosigned(conn: &mut dyn Connection, origin: &Hash, last: LastCosigned, note: &Note) -> Result<()> {
+    let params = [bytes(*origin), int(signed(last.size)), bytes(last.root), bytes(note.to_string())];
+    KEEP_COSIGNED.run(conn, &params)?;
+    Ok(())
+}
+
+/// Sizes and indexes have 63 bits.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
