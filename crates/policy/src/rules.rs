@@ -67,7 +67,7 @@ pub(crate) fn asked<'r>(
 
 /// What rows must meet, in the order PostgreSQL asks: the permissive policies joined, then each restrictive one. Empty: every row passes.
 pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: PolicyCommand, side: Side) -> Vec<Check> {
-    let mut permissive: Option<Expr> = None;
+    let mut permissive = Vec::new();
     let mut restrictive = Vec::new();
     let mut open = false;
     for policy in applicable(relation, roles, command) {
@@ -78,16 +78,13 @@ pub(crate) fn checks(relation: &Relation, roles: &BTreeSet<Name>, command: Polic
         let tree = text.tree().map_or_else(|| truth(false), |tree| (**tree).clone());
         if policy.permissive {
             open |= tree == truth(true);
-            permissive = Some(match permissive {
-                None => tree,
-                Some(before) => join(BinaryOp::Or, before, tree),
-            });
+            permissive.push(tree);
         } else if tree != truth(true) {
             restrictive.push(Check { condition: Arc::new(tree), policy: Some(policy.name.clone()) });
         }
     }
     let mut out = Vec::with_capacity(restrictive.len() + 1);
-    let Some(permissive) = permissive else {
+    let Some(permissive) = any_of(permissive) else {
         // Nothing passes, and restrictive policies are not even read: what they would refuse to be read is of no matter.
         return vec![Check { condition: Arc::new(truth(false)), policy: None }];
     };
@@ -108,6 +105,47 @@ pub(crate) fn combined(
 ) -> Option<Arc<Expr>> {
     let conditions = checks(relation, roles, command, side).into_iter().map(|check| check.condition);
     conditions.reduce(|left, right| Arc::new(join(BinaryOp::And, (*left).clone(), (*right).clone())))
+}
+
+/// Conditions of which one must hold; `None` when there is none. Where one of them demands only what all do, that is the whole condition:
+/// PostgreSQL folds the others away before it asks what they read.
+fn any_of(conditions: Vec<Expr>) -> Option<Expr> {
+    let mut alternatives = Vec::new();
+    for condition in &conditions {
+        parts(condition, &BinaryOp::Or, &mut alternatives);
+    }
+    let demands: Vec<Vec<&Expr>> = alternatives
+        .iter()
+        .map(|alternative| {
+            let mut demands = Vec::new();
+            parts(alternative, &BinaryOp::And, &mut demands);
+            demands
+        })
+        .collect();
+    let shortest = demands.iter().min_by_key(|demands| demands.len())?;
+    let decides =
+        demands.len() > 1 && shortest.iter().all(|demand| demands.iter().all(|others| others.contains(demand)));
+    if decides {
+        let mut distinct: Vec<Expr> = Vec::with_capacity(shortest.len());
+        for demand in shortest {
+            if !distinct.contains(demand) {
+                distinct.push((*demand).clone());
+            }
+        }
+        return distinct.into_iter().reduce(|left, right| join(BinaryOp::And, left, right));
+    }
+    conditions.into_iter().reduce(|left, right| join(BinaryOp::Or, left, right))
+}
+
+/// The operands of nested uses of one operator.
+fn parts<'e>(expr: &'e Expr, wanted: &BinaryOp, out: &mut Vec<&'e Expr>) {
+    match expr {
+        Expr::Binary { op, left, right } if op == wanted => {
+            parts(left, wanted, out);
+            parts(right, wanted, out);
+        }
+        other => out.push(other),
+    }
 }
 
 fn truth(value: bool) -> Expr {
