@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use sql::ast::{Assignment, Delete, Expr, Name, Update};
 use store::catalog::{Column, Privilege};
-use store::translate::Deferred;
+use store::translate::{Deferred, Translator};
 use store::{Engine, Param};
 use values::Type;
 
 use super::bind::Gives;
-use super::{Steps, Write, Writer, recordset, split, with_types};
+use super::{Checks, Each, Returning, Steps, Write, Writer, recordset, split, with_types};
 use crate::compile::Params;
 use crate::failure::Failure;
 use crate::request::{Cell, Missing, Payload};
@@ -61,7 +61,6 @@ impl Writer<'_> {
         let filter = tree::all(self.compiler.conditions(self.plan, &alias, &mut params)?);
         let count = params.types.len();
         let (items, returning) = self.returning(&alias, &mut params, false)?;
-        let reads = self.reads() || filter.is_some();
         let update = Update {
             with: None,
             table: self.target(),
@@ -80,34 +79,71 @@ impl Writer<'_> {
                 Ok(write)
             }
             Engine::Sqlite => {
-                let late = Deferred::new(&**self.guard);
-                let params_types = params.types.clone();
-                let change = self.translator(&late, &params.types).update(&update)?;
-                let returning = with_types(returning, &change);
-                let to = self.destination(Privilege::Update)?;
-                let (checks, names) =
-                    split(if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() });
-                let change = Arc::from(change.sql);
-                let steps = if checks.is_empty() {
-                    Steps::Statements(vec![(change, params.values)])
-                } else {
-                    let look = self.translator(&late, &params.types).update_violations(&update, &checks)?;
-                    let (look, checks) = (Arc::from(look.sql), Arc::new(names));
-                    Steps::Checked { look, checks, change, params: params.values }
-                };
-                late.judge()?;
-                let mut write = self.explaining(self.finish(steps, returning), false);
+                let mut write = self.update_sqlite(update, (params, count), returning)?;
                 if let Some(explain) = &mut write.explain {
-                    // Without it a refusal says less; what is wrong with the statement itself has been said.
-                    let update = Update { returning: Vec::new(), ..update };
-                    let after = self.translator(&**self.guard, &params_types[..count]).changed(&update, false);
-                    explain.after = after.ok().map(|after| (Arc::from(after.sql), count));
+                    let to = self.destination(Privilege::Update)?;
                     explain.set = columns.iter().filter_map(|column| self.below(&to, &column.name)).collect();
                 }
                 write.gives = gives;
                 Ok(write)
             }
         }
+    }
+
+    /// With `count` parameters but for those of what it returns.
+    fn update_sqlite(
+        &self,
+        update: Update,
+        (params, count): (Params, usize),
+        returning: Option<Returning>,
+    ) -> Result<Write, Failure> {
+        let late = Deferred::new(&**self.guard);
+        let translator = || self.translator(&late, &params.types);
+        let mut whole = translator();
+        let change = whole.update(&update)?;
+        let returning = with_types(returning, &change);
+        let to = self.destination(Privilege::Update)?;
+        let reads = self.reads() || update.filter.is_some();
+        let checks = if to.binds_caller { self.guard.update_checks(&to.table, reads) } else { Vec::new() };
+        let (checks, demands) = split(checks, &to.options);
+        let mut looking = translator();
+        let steps = if demands.is_empty() {
+            Steps::Statements(vec![(Arc::from(change.sql), params.values.clone())])
+        } else {
+            let look = Arc::from(looking.update_violations(&update, &checks)?.sql);
+            let change = Arc::from(translator().update_proposed(&update)?.sql);
+            let checks = Arc::new(demands.clone());
+            Steps::Checked { look, looks_with: count, checks, change, params: params.values.clone() }
+        };
+        let mut each = None;
+        if whole.looks_afresh() || looking.looks_afresh() {
+            let judge = |mut translator: Translator<'_>| -> Result<_, Failure> {
+                Ok(translator.row_violations(&update, &checks)?.map(|text| Arc::from(text.sql)))
+            };
+            each = Some(Arc::new(Each {
+                places: Arc::from(translator().places(&update, Privilege::Update)?.sql),
+                before: judge(translator())?,
+                looks_with: count,
+                look: judge(translator().one_row())?,
+                checks: demands,
+                change: Arc::from(translator().one_row().update_proposed(&update)?.sql),
+            }));
+        }
+        late.judge()?;
+        let mut write = self.explaining(self.finish(steps, returning), false);
+        write.each = each;
+        if let Some(explain) = &mut write.explain {
+            // Without it a refusal says less; what is wrong with the statement itself has been said.
+            let update = Update { returning: Vec::new(), ..update };
+            let translator = || self.translator(&**self.guard, &params.types[..count]);
+            let after = translator().changed(&update, false);
+            explain.after = after.ok().map(|after| (Arc::from(after.sql), count));
+            if to.has_options {
+                let outside = translator().outside_options(&update);
+                explain.outside = outside.ok().map(|outside| (Arc::from(outside.sql), count));
+            }
+        }
+        Ok(write)
     }
 
     /// A delete of the rows that meet the plan's conditions.
@@ -125,11 +161,25 @@ impl Writer<'_> {
             filter,
             returning: items,
         };
+        let mut each = None;
         let (text, returning) = match self.compiler.engine {
             Engine::Postgres => (Arc::from(sql::ast::Statement::Delete(Box::new(delete)).to_string()), returning),
             Engine::Sqlite => {
                 let late = Deferred::new(&**self.guard);
-                let change = self.translator(&late, &params.types).delete(&delete)?;
+                let translator = || self.translator(&late, &params.types);
+                let mut whole = translator();
+                let change = whole.delete(&delete)?;
+                if whole.looks_afresh() {
+                    let met = met(&delete);
+                    each = Some(Arc::new(Each {
+                        places: Arc::from(translator().places(&met, Privilege::Delete)?.sql),
+                        before: None,
+                        looks_with: 0,
+                        look: None,
+                        checks: Checks::new(),
+                        change: Arc::from(translator().one_row().delete(&delete)?.sql),
+                    }));
+                }
                 late.judge()?;
                 let returning = with_types(returning, &change);
                 (Arc::from(change.sql), returning)
@@ -137,6 +187,7 @@ impl Writer<'_> {
         };
         let mut write = self.finish(Steps::Statements(vec![(text, params.values)]), returning);
         write.removes = true;
+        write.each = each;
         Ok(self.explaining(write, true))
     }
 
@@ -164,5 +215,19 @@ impl Writer<'_> {
         }
         explain.removes = removes;
         write
+    }
+}
+
+/// The rows of a delete as those of an update that sets nothing.
+fn met(delete: &Delete) -> Update {
+    Update {
+        with: None,
+        table: delete.table.clone(),
+        only: false,
+        alias: delete.alias.clone(),
+        set: Vec::new(),
+        from: Vec::new(),
+        filter: delete.filter.clone(),
+        returning: delete.returning.clone(),
     }
 }

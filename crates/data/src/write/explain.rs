@@ -7,7 +7,7 @@ use sql::ast::{Assignment, Update};
 use store::catalog::{Catalog, Name, Privilege, Relation};
 use store::sqlite::{Act, Attempt};
 use store::translate::{Owner, Translator, quote};
-use store::{Connection, Error, Param, SqlError};
+use store::{Connection, Error, Param, Row, SqlError};
 use values::{Type, Value};
 
 use super::Write;
@@ -27,6 +27,9 @@ pub(super) struct Explain {
     pub(super) look: Option<(Arc<str>, Vec<Param>)>,
     /// Reads them as an update would have left them, with the first so many of its parameters.
     pub(super) after: Option<(Arc<str>, usize)>,
+    /// Reads the first of them that would be outside a view's check option, after which option that is; with the first so many of its
+    /// parameters.
+    pub(super) outside: Option<(Arc<str>, usize)>,
     /// The columns of the table that an update sets.
     pub(super) set: Vec<Name>,
     /// The rows were to go.
@@ -37,6 +40,8 @@ pub(super) struct Explain {
 pub(super) enum Tried<'t> {
     /// The write's one statement, with its parameters.
     Statement(&'t [Param]),
+    /// The same, and this is the row, as it would be stored, that was refused.
+    Changed(&'t [Value]),
     /// A new row: the columns given for it, their values, and the row as it was proposed, if it was.
     Row { given: &'t [Name], params: &'t [Param], whole: Option<&'t [Param]> },
     /// The columns set in a row that an upsert has found by its key, and their values; values of the key follow.
@@ -71,13 +76,15 @@ impl Explain {
         let (new, set) = match tried {
             Tried::Row { given, params, whole } => (self.new_row(conn, table, given, params, *whole)?, *given),
             Tried::Merged { given, params, key } => (self.merged_row(conn, table, given, params, key)?, *given),
+            Tried::Statement(params) if error.code == "44000" => (self.outside(conn, table, params)?, &*self.set),
             Tried::Statement(params) => (self.after(conn, table, params)?, &*self.set),
+            Tried::Changed(row) => (vec![row.to_vec()], &*self.set),
         };
         let mut error = error;
         if let Tried::Statement(_) = tried
             && let Some((text, params)) = &self.look
         {
-            let rows = read(conn, table, text, params)?;
+            let rows = read(conn, table, text, params, 0)?;
             let act = if self.removes { Act::Go } else { Act::Rekey };
             let old = Attempt { table, columns: &all, rows: &rows, act };
             if self.removes {
@@ -117,7 +124,7 @@ impl Explain {
         let (names, params) = whole.map_or((given, params), |whole| (&stored[..], whole));
         let types: Vec<Type> = names.iter().map(|name| type_of(table, name)).collect();
         let text = Translator::new(&self.catalog, &Owner, &[Name::from("public")], &types).tried(table, names)?;
-        read(conn, table, &text.sql, params)
+        read(conn, table, &text.sql, params, 0)
     }
 
     /// The row that an upsert has found, with what is set in it.
@@ -146,7 +153,7 @@ impl Explain {
         };
         let path = [Name::from("public")];
         let text = Translator::new(&self.catalog, &Owner, &path, &own.types).changed(&update, true)?;
-        read(conn, table, &text.sql, params)
+        read(conn, table, &text.sql, params, 0)
     }
 
     fn after(
@@ -156,7 +163,19 @@ impl Explain {
         params: &[Param],
     ) -> store::Result<Vec<Vec<Value>>> {
         match &self.after {
-            Some((text, count)) => read(conn, table, text, &params[..(*count).min(params.len())]),
+            Some((text, count)) => read(conn, table, text, &params[..(*count).min(params.len())], 0),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn outside(
+        &self,
+        conn: &mut dyn Connection,
+        table: &Arc<Relation>,
+        params: &[Param],
+    ) -> store::Result<Vec<Vec<Value>>> {
+        match &self.outside {
+            Some((text, count)) => read(conn, table, text, &params[..(*count).min(params.len())], 1),
             None => Ok(Vec::new()),
         }
     }
@@ -249,17 +268,27 @@ impl Explain {
     }
 }
 
-/// The first rows of a query that gives all columns of a table.
-fn read(conn: &mut dyn Connection, table: &Relation, text: &str, params: &[Param]) -> store::Result<Vec<Vec<Value>>> {
+/// The first rows of a query that gives all columns of a table, after `skip` others.
+fn read(
+    conn: &mut dyn Connection,
+    table: &Relation,
+    text: &str,
+    params: &[Param],
+    skip: usize,
+) -> store::Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     conn.query(text, params, &mut |row| {
         if rows.len() < ROWS_MAX {
-            let columns = table.columns.iter().enumerate();
-            rows.push(columns.map(|(at, column)| row.value(at, &column.ty)).collect::<store::Result<Vec<Value>>>()?);
+            rows.push(whole(table, row, skip)?);
         }
         Ok(())
     })?;
     Ok(rows)
+}
+
+/// The row of a table whose columns come after `skip` others.
+pub(super) fn whole(table: &Relation, row: &dyn Row, skip: usize) -> store::Result<Vec<Value>> {
+    table.columns.iter().enumerate().map(|(at, column)| row.value(skip + at, &column.ty)).collect()
 }
 
 fn type_of(table: &Relation, name: &str) -> Type {

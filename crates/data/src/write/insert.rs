@@ -161,22 +161,24 @@ impl Writer<'_> {
         }
         let to = self.destination(Privilege::Insert)?;
         let reads = self.reads() || upsert.is_some();
-        let (checks, names_of) =
-            split(if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() });
+        let checks = if to.binds_caller { self.guard.insert_checks(&to.table, reads) } else { Vec::new() };
+        let (checks, demands) = split(checks, &to.options);
         // A key that is not given may come of a default, and a row with it be there.
         let fills = |upsert: &Upsert| merge && upsert.key.iter().any(|name| !names.contains(name));
-        let propose = if checks.is_empty() && !upsert.is_some_and(fills) {
-            None
-        } else {
-            let proposed = self.translator(late, &types).propose(self.relation, &names, &checks)?;
-            let stored: Vec<Type> = proposed.columns[..proposed.columns.len() - checks.len()]
-                .iter()
-                .map(|column| column.ty.clone())
-                .collect();
-            Some((Arc::from(proposed.sql), stored, names_of))
-        };
         // A proposed row comes back whole, defaults filled in, and is inserted as it is.
         let stored: Vec<&Column> = to.table.columns.iter().filter(|column| column.generated.is_none()).collect();
+        let (mut propose, mut afresh) = (None, None);
+        if !demands.is_empty() || upsert.is_some_and(fills) {
+            let stored: Vec<Type> = stored.iter().map(|column| column.ty.clone()).collect();
+            let text = |several| {
+                let text = self.translator(late, &types).propose(self.relation, &names, &checks, several)?;
+                Ok::<Arc<str>, Failure>(Arc::from(text.sql))
+            };
+            if let Some(again) = self.translator(late, &stored).propose_afresh(&to.table, &checks)? {
+                afresh = Some((text(true)?, Arc::from(again.sql)));
+            }
+            propose = Some((text(false)?, stored, demands));
+        }
         let inserted = if propose.is_some() { &stored[..] } else { given };
         let mut params = Params::default();
         let alias = self.relation.name.name.clone();
@@ -217,12 +219,15 @@ impl Writer<'_> {
         let mut shape = Shape {
             given: stored,
             propose,
+            afresh,
             insert: Arc::from(insert.sql),
             find: None,
             violates: None,
+            merges_afresh: false,
             update: None,
             key: Vec::new(),
             found_by: Vec::new(),
+            returned: params.values.split_off(inserted.len()),
             probe: None,
         };
         if let Some(upsert) = upsert.filter(|_| merge) {
@@ -250,9 +255,12 @@ impl Writer<'_> {
         };
         let key: Option<Vec<KeyPart>> = upsert.key.iter().map(part).collect();
         let key = key.unwrap_or_default();
-        let (checks, names) = split(if to.binds_caller { self.guard.conflict_checks(&to.table) } else { Vec::new() });
-        let found = self.translator(late, &[]).existing(self.relation, &upsert.key, &checks)?;
-        shape.find = Some((Arc::from(found.sql), names));
+        let checks = if to.binds_caller { self.guard.conflict_checks(&to.table) } else { Vec::new() };
+        let (checks, demands) = split(checks, &[]);
+        let mut translator = self.translator(late, &[]);
+        let found = translator.existing(self.relation, &upsert.key, &checks)?;
+        shape.merges_afresh = translator.looks_afresh();
+        shape.find = Some((Arc::from(found.sql), demands));
         let mut params = Params::default();
         let alias = self.relation.name.name.clone();
         let values: Vec<Expr> = given.iter().map(|column| params.push(Param::Null, column.ty.clone())).collect();
@@ -277,11 +285,13 @@ impl Writer<'_> {
             filter,
             returning: items,
         };
-        let (checks, names) =
-            split(if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() });
-        if !checks.is_empty() {
-            let look = self.translator(late, &params.types).merge_violations(&update, &checks)?;
-            shape.violates = Some((Arc::from(look.sql), names));
+        let checks = if to.binds_caller { self.guard.update_checks(&to.table, true) } else { Vec::new() };
+        let (checks, demands) = split(checks, &to.options);
+        if !demands.is_empty() {
+            let mut translator = self.translator(late, &params.types);
+            let look = translator.merge_violations(&update, &checks)?;
+            shape.merges_afresh |= translator.looks_afresh();
+            shape.violates = Some((Arc::from(look.sql), demands));
         }
         shape.update = Some(Arc::from(self.translator(late, &params.types).merge(&update)?.sql));
         shape.key = key;

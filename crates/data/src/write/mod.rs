@@ -7,6 +7,7 @@
 mod again;
 mod bind;
 mod change;
+mod each;
 mod explain;
 mod insert;
 mod merged;
@@ -55,6 +56,8 @@ pub(crate) struct Write {
     gives: Gives,
     /// Rows go away, and what refers to them perhaps with them.
     removes: bool,
+    /// How an update or delete of several rows goes, where volatile functions have a say in it.
+    each: Option<Arc<Each>>,
     /// What completes a constraint's refusal on SQLite.
     explain: Option<Explain>,
     /// How the returned rows are read, if any are wanted.
@@ -63,6 +66,21 @@ pub(crate) struct Write {
     max_affected: Option<u64>,
     /// Refuse when not exactly one row is touched.
     singular: bool,
+}
+
+/// An update or delete row by row: a volatile function sees what has become of the rows before.
+#[derive(Debug)]
+struct Each {
+    /// Gives the places of the rows; its last parameter is null. In the others it is a row's place.
+    places: Arc<str>,
+    /// Judges all rows together, by what was there before, with so many of the parameters.
+    before: Option<Arc<str>>,
+    looks_with: usize,
+    /// Judges one row.
+    look: Option<Arc<str>>,
+    checks: Checks,
+    /// Changes one row.
+    change: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,32 +103,48 @@ enum Steps {
     Nothing,
     /// One or more whole statements.
     Statements(Vec<(Arc<str>, Vec<Param>)>),
-    /// An update whose new rows are looked at first.
-    Checked { look: Arc<str>, checks: Arc<Checks>, change: Arc<str>, params: Vec<Param> },
-    /// Rows one by one: which shape, and its values.
+    /// An update whose new rows are looked at first, with so many of its parameters: those of what it returns are left out.
+    Checked { look: Arc<str>, looks_with: usize, checks: Arc<Checks>, change: Arc<str>, params: Vec<Param> },
+    /// An insert's rows one by one: which shape, and its values.
     Rows { rows: Vec<(usize, Vec<Param>)>, shapes: Arc<[Shape]>, merge: bool },
 }
 
-/// The names of the restrictive policies behind a statement's checks, in order; the joined permissive ones have none.
-type Checks = Vec<Option<Name>>;
+/// What a new row must meet beside what its table demands, in the order in which it is asked.
+#[derive(Clone, Debug)]
+enum Demand {
+    /// A restrictive policy, by its name; the permissive ones are joined and have none.
+    Policy(Option<Name>),
+    /// The check option of a view. It has the last word: whatever else is wrong with the row is said first.
+    Option(Name),
+}
+
+/// The demands behind a statement that gives the place of the first that fails.
+type Checks = Vec<Demand>;
 
 /// The statements for rows that give the same columns.
 #[derive(Debug)]
 struct Shape {
     /// The columns its rows give.
     given: Vec<Name>,
-    /// Gives the row as it would be stored, and its checks.
+    /// Gives the row as it would be stored, and which of its checks fails.
     propose: Option<(Arc<str>, Vec<Type>, Checks)>,
+    /// What takes its place for one of several rows, when there are policies with volatile functions, and asks these once earlier rows are
+    /// there: they see them.
+    afresh: Option<(Arc<str>, Arc<str>)>,
     insert: Arc<str>,
     /// Looks for a row with the same key: text and checks.
     find: Option<(Arc<str>, Checks)>,
-    /// Would the update violate a policy: text and checks.
+    /// Would the update violate a policy or check option: text and checks.
     violates: Option<(Arc<str>, Checks)>,
+    /// The last two have volatile functions in them, too.
+    merges_afresh: bool,
     update: Option<Arc<str>>,
     /// Where the values of the key come from; they follow the row's own as parameters of the update.
     key: Vec<KeyPart>,
     /// The columns of the table that the key is made of.
     found_by: Vec<Name>,
+    /// The parameters of what an insert or update of a row returns; they follow its own.
+    returned: Vec<Param>,
     /// Tries the row of a merge against what the table demands of a new one, although it will not be inserted.
     probe: Option<Arc<str>>,
 }
@@ -283,10 +317,12 @@ impl Writer<'_> {
                 guard: self.guard.clone(),
                 look: None,
                 after: None,
+                outside: None,
                 set: Vec::new(),
                 removes: false,
             }),
             removes: false,
+            each: None,
             returning,
             max_affected: None,
             singular: false,
@@ -331,8 +367,8 @@ impl Write {
         match &self.steps {
             Steps::Nothing => Vec::new(),
             Steps::Statements(statements) => statements.clone(),
-            Steps::Checked { look, change, params, .. } => {
-                vec![(look.clone(), params.clone()), (change.clone(), params.clone())]
+            Steps::Checked { look, looks_with, change, params, .. } => {
+                vec![(look.clone(), params[..*looks_with].to_vec()), (change.clone(), params.clone())]
             }
             Steps::Rows { rows, shapes, .. } => {
                 let Some((shape, params)) = rows.first().map(|(shape, params)| (&shapes[*shape], params)) else {
@@ -348,7 +384,7 @@ impl Write {
                 if let Some((find, _)) = &shape.find {
                     statements.push((find.clone(), nulls(shape.key.len())));
                 }
-                statements.push((shape.insert.clone(), nulls(inserted)));
+                statements.push((shape.insert.clone(), [nulls(inserted), shape.returned.clone()].concat()));
                 statements
             }
         }
@@ -423,7 +459,10 @@ fn recordset(body: Expr, alias: &Name, columns: &[&Column]) -> FromItem {
     }
 }
 
-/// Conditions and names of checks.
-fn split(checks: Vec<policy::Check>) -> (Vec<Arc<Expr>>, Checks) {
-    checks.into_iter().map(|check| (check.condition, check.policy)).unzip()
+/// Conditions of policies, and all that is asked with them: check options follow.
+fn split(checks: Vec<policy::Check>, options: &[Name]) -> (Vec<Arc<Expr>>, Checks) {
+    let (conditions, mut demands): (Vec<_>, Checks) =
+        checks.into_iter().map(|check| (check.condition, Demand::Policy(check.policy))).unzip();
+    demands.extend(options.iter().cloned().map(Demand::Option));
+    (conditions, demands)
 }

@@ -1,16 +1,13 @@
 //! Running a compiled write as a transaction function.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use store::catalog::Name;
-use store::{Connection, Event, Param, SqlError, Tx};
+use store::catalog::{Name, Relation};
+use store::{Connection, Event, Param, Row, SqlError, Tx};
 use values::{Type, Value};
 
 use super::again::{Again, Lists};
-use super::explain::Tried;
+use super::explain::{self, Tried};
 use super::order::Sort;
-use super::{Checks, KeyPart, Returning, Shape, Steps, Write, Written};
+use super::{Demand, Returning, Steps, Write, Written};
 use crate::compile::Compiled;
 use crate::failure::Failure;
 use crate::request::ApiError;
@@ -64,7 +61,7 @@ impl Write {
         !self.relation.foreign_keys.is_empty()
     }
 
-    fn refused(&self, policy: Option<&Name>, using: bool) -> Failure {
+    pub(super) fn refused(&self, policy: Option<&Name>, using: bool) -> Failure {
         let policy = policy.map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let using = if using { " (USING expression)" } else { "" };
         let table = &self.relation.name.name;
@@ -74,11 +71,11 @@ impl Write {
 }
 
 /// A write under way.
-struct Running<'w, 'c> {
-    write: &'w Write,
-    conn: &'c mut dyn Connection,
-    taken: Option<Taken<'w>>,
-    written: Written,
+pub(super) struct Running<'w, 'c> {
+    pub(super) write: &'w Write,
+    pub(super) conn: &'c mut dyn Connection,
+    pub(super) taken: Option<Taken<'w>>,
+    pub(super) written: Written,
 }
 
 impl Running<'_, '_> {
@@ -93,14 +90,15 @@ impl Running<'_, '_> {
             }
             Steps::Statements(statements) => {
                 for (text, params) in statements {
-                    self.statement(text, params, &Tried::Statement(params))?;
+                    self.change(text, params)?;
                 }
             }
-            Steps::Checked { look, checks, change, params } => {
-                if let Some(failed) = self.first_failed(look, params, checks)? {
-                    return Err(write.refused(failed.as_ref(), false));
+            Steps::Checked { look, looks_with, checks, change, params } => {
+                if !self.row_by_row(params)? {
+                    let failed = self.judge_all(look, &params[..*looks_with], checks)?;
+                    let done = self.statement(change, params, &Tried::Statement(params));
+                    self.changed(done, failed)?;
                 }
-                self.statement(change, params, &Tried::Statement(params))?;
             }
             Steps::Rows { rows, shapes, merge } if rows.len() > 1 && write.refers() => {
                 self.rows_together(rows, shapes, *merge)?;
@@ -130,7 +128,7 @@ impl Running<'_, '_> {
         Ok(self.written)
     }
 
-    fn statement(&mut self, text: &str, params: &[Param], tried: &Tried<'_>) -> Result<(), Failure> {
+    pub(super) fn statement(&mut self, text: &str, params: &[Param], tried: &Tried<'_>) -> Result<(), Failure> {
         let mut fresh = 0;
         let done = match &mut self.taken {
             None => self.conn.execute(text, params),
@@ -146,200 +144,144 @@ impl Running<'_, '_> {
         }
     }
 
-    /// A delete whose embeds may go with its rows: it is run once to learn the rows, undone to read what hangs on them, and run again.
-    fn returning_before(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
-        let Some(mut taken) = self.taken.take() else { return self.statement(text, params, &Tried::Statement(params)) };
-        let mut failed = None;
-        let mut undone = false;
-        let result = self.conn.savepoint(&mut |conn| {
-            let mut fresh = 0;
-            match conn.query(text, params, &mut |row| taken.row(row, &mut fresh)) {
-                Ok(_) => undone = true,
-                Err(error) => failed = Some(error),
-            }
-            // Whatever came of it is undone.
-            Err(store::Error::Internal("undone on purpose".to_owned()))
-        });
-        if let Some(error) = failed {
-            return Err(self.write.explained(self.conn, error, &Tried::Statement(params)));
-        }
-        if !undone {
-            result?;
-        }
-        taken.finish(self.conn, &mut self.written)?;
-        self.written.affected += self.conn.execute(text, params)?;
-        Ok(())
+    /// A statement, or as many as it meets rows.
+    fn change(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
+        if self.row_by_row(params)? { Ok(()) } else { self.statement(text, params, &Tried::Statement(params)) }
     }
 
-    /// Rows that refer to others, perhaps to each other in any order: references are judged when all are there, as at the end of one
-    /// statement, and after everything else that may be wrong with any row.
-    fn rows_together(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
-        if self.conn.has_broken_references() {
-            // Somebody has put a check off already: whose reference is broken could not be told apart.
-            return self.rows(rows, shapes, merge);
-        }
-        self.conn.execute("PRAGMA defer_foreign_keys = ON", &[])?;
-        let done = self.rows(rows, shapes, merge);
-        // Asked before the checks are immediate again: that forgets what was counted.
-        let broken = self.conn.has_broken_references();
-        self.conn.execute("PRAGMA defer_foreign_keys = OFF", &[])?;
-        done?;
-        if !broken {
-            return Ok(());
-        }
-        let mut failure = Failure::from(store::Error::sql("23503", "a foreign key constraint is violated"));
-        for (shape, params) in rows {
-            let error = store::Error::sql("23503", "a foreign key constraint is violated");
-            let tried = Tried::Row { given: &shapes[*shape].given, params, whole: None };
-            failure = self.write.explained(self.conn, error, &tried);
-            if matches!(&failure, Failure::Store(store::Error::Sql(found)) if found.constraint.is_some()) {
-                break;
-            }
-        }
-        Err(failure)
-    }
-
-    fn rows(&mut self, rows: &[(usize, Vec<Param>)], shapes: &[Shape], merge: bool) -> Result<(), Failure> {
-        // PostgreSQL judges every row of a statement by what was there before it: all proposals come first.
-        let mut proposed = Vec::with_capacity(rows.len());
-        // What is wrong with an earlier row is said first: those before the refused one are still tried.
-        let mut refusal = None;
-        for (shape, params) in rows {
-            match self.propose(&shapes[*shape], params) {
-                Ok(row) => proposed.push(row),
-                Err(failure) => {
-                    refusal = Some(failure);
-                    break;
-                }
-            }
-        }
-        let mut seen: HashSet<String> = HashSet::new();
-        for ((shape, params), proposed) in rows.iter().zip(proposed) {
-            let shape = &shapes[*shape];
-            let tried = Tried::Row { given: &shape.given, params, whole: proposed.as_deref() };
-            let row = proposed.as_deref().unwrap_or(params);
-            if merge && let Some(found) = &shape.find {
-                let key: Vec<Param> = shape
-                    .key
-                    .iter()
-                    .map(|part| match part {
-                        KeyPart::Given(place) => params[*place].clone(),
-                        KeyPart::Proposed(place) => row[*place].clone(),
-                    })
-                    .collect();
-                if !key.contains(&Param::Null) && !seen.insert(format!("{key:?}")) {
-                    return Err(twice());
-                }
-                if self.merged(shape, found, &key, params, (row, &tried))? {
-                    continue;
-                }
-            }
-            let before = self.written.affected;
-            self.statement(&shape.insert, row, &tried)?;
-            // On SQLite every row that an insert returns is new.
-            if self.taken.is_some() {
-                self.written.inserted += self.written.affected - before;
-            }
-        }
-        refusal.map_or(Ok(()), Err)
-    }
-
-    /// The row as it would be stored, once its checks have passed; `None` when nothing has to be checked.
-    fn propose(&mut self, shape: &Shape, params: &[Param]) -> Result<Option<Vec<Param>>, Failure> {
-        let Some((text, types, checks)) = &shape.propose else { return Ok(None) };
-        let mut values = Vec::with_capacity(types.len());
-        let mut failed = None;
-        self.conn.query(text, params, &mut |row| {
-            for (column, ty) in types.iter().enumerate() {
-                let value = row.value(column, ty)?;
-                values.push(if value.is_null() { Param::Null } else { Param::Value(ty.clone(), value) });
-            }
-            for (place, policy) in checks.iter().enumerate() {
-                if failed.is_none() && row.value(types.len() + place, &Type::Bool)? != Value::Int(1) {
-                    failed = Some(policy.clone());
-                }
-            }
+    /// An update or delete row by row, where volatile functions have a say in it and it meets several rows; whether it was done.
+    fn row_by_row(&mut self, params: &[Param]) -> Result<bool, Failure> {
+        let Some(each) = self.write.each.clone() else { return Ok(false) };
+        let mut params = params.to_vec();
+        let last = params.len();
+        params.push(Param::Null);
+        let mut places = Vec::new();
+        self.conn.query(&each.places, &params, &mut |row| {
+            places.push(Param::Value(Type::Int8, row.value(0, &Type::Int8)?));
             Ok(())
         })?;
-        match failed {
-            None => Ok(Some(values)),
-            Some(policy) => Err(self.write.refused(policy.as_ref(), false)),
-        }
-    }
-
-    /// Updates the row that has the key, if there is one.
-    fn merged(
-        &mut self,
-        shape: &Shape,
-        (find, checks): &(Arc<str>, Checks),
-        key: &[Param],
-        params: &[Param],
-        (row, tried): (&[Param], &Tried<'_>),
-    ) -> Result<bool, Failure> {
-        let mut failed = None;
-        let found = self.conn.query(find, key, &mut |row| {
-            for (place, policy) in checks.iter().enumerate() {
-                if failed.is_none() && row.value(place, &Type::Bool)? != Value::Int(1) {
-                    failed = Some(policy.clone());
-                }
-            }
-            Ok(())
-        })?;
-        if found == 0 {
+        if places.len() < 2 {
             return Ok(false);
         }
-        if let Some(probe) = &shape.probe {
-            // The proposed row is judged although it will not be inserted.
-            if let Err(error) = self.conn.execute(probe, row) {
-                return Err(self.write.explained(self.conn, error, tried));
+        let mut failed = None;
+        if let Some(text) = &each.before {
+            failed = self.judge_all(text, &params[..each.looks_with], &each.checks)?;
+        }
+        let done = self.referring_late(|this| {
+            for place in places {
+                params[last] = place;
+                let tried = Tried::Statement(&params[..last]);
+                if let Some(text) = &each.look {
+                    this.judge_all(text, &params, &each.checks)?;
+                }
+                this.statement(&each.change, &params, &tried)?;
             }
-        }
-        if let Some(policy) = failed {
-            return Err(self.write.refused(policy.as_ref(), true));
-        }
-        let params: Vec<Param> = params.iter().chain(key).cloned().collect();
-        if let Some((text, checks)) = &shape.violates
-            && let Some(policy) = self.first_failed(text, &params, checks)?
-        {
-            return Err(self.write.refused(policy.as_ref(), false));
-        }
-        if let Some(update) = &shape.update {
-            let before = self.written.inserted;
-            self.statement(
-                update,
-                &params,
-                &Tried::Merged { given: &shape.given, params: &params, key: &shape.found_by },
-            )?;
-            self.written.inserted = before;
-        }
+            Ok(())
+        });
+        let broken = || store::Error::sql("23503", "a foreign key constraint is violated").into();
+        self.changed(done.and_then(|kept| if kept { Ok(()) } else { Err(broken()) }), failed)?;
         Ok(true)
     }
 
-    /// The policy behind the first check that some row fails; a check of joined permissive policies has no name.
-    #[expect(clippy::option_option, reason = "whether one failed, and whether it has a name, are two questions")]
-    fn first_failed(
+    /// Refuses what some row's policies refuse; a check option that the first of them violates waits for [`Self::changed`].
+    fn judge_all(&mut self, text: &str, params: &[Param], checks: &[Demand]) -> Result<Option<Failed>, Failure> {
+        let failed = first_failed(self.conn, text, params, checks, Some(&self.write.relation))?;
+        match failed {
+            Some((Demand::Policy(policy), _)) => Err(self.write.refused(policy.as_ref(), false)),
+            failed => Ok(failed),
+        }
+    }
+
+    fn changed(&mut self, done: Result<(), Failure>, failed: Option<Failed>) -> Result<(), Failure> {
+        match failed {
+            Some((demand, row)) => self.stays_within(done, Some(&demand), &Tried::Changed(&row)),
+            None => done,
+        }
+    }
+
+    /// What came of a statement, unless its row violates a check option: that is said when nothing else was wrong, but before references,
+    /// which PostgreSQL judges at the end.
+    pub(super) fn stays_within(
         &mut self,
-        text: &str,
-        params: &[Param],
-        checks: &[Option<Name>],
-    ) -> Result<Option<Option<Name>>, Failure> {
-        let mut failed = None;
-        self.conn.query(text, params, &mut |row| {
-            for (place, policy) in checks.iter().enumerate() {
-                if failed.is_none() && row.value(place, &Type::Bool)? != Value::Int(1) {
-                    failed = Some(policy.clone());
-                }
+        done: Result<(), Failure>,
+        failed: Option<&Demand>,
+        tried: &Tried<'_>,
+    ) -> Result<(), Failure> {
+        let Some(Demand::Option(view)) = failed else { return done };
+        match done {
+            Err(failure) if !matches!(&failure, Failure::Store(error) if error.code() == Some("23503")) => Err(failure),
+            Ok(()) | Err(_) => {
+                let message = format!("new row violates check option for view \"{view}\"");
+                Err(self.write.explained(self.conn, store::Error::sql("44000", message), tried))
             }
-            Ok(())
-        })?;
-        Ok(failed)
+        }
+    }
+
+    /// Judges references when `f` has done all, as at the end of one statement; whether they are kept.
+    pub(super) fn referring_late(&mut self, f: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<bool, Failure> {
+        if self.conn.has_broken_references() {
+            // Somebody has put a check off already: whose reference is broken could not be told apart.
+            return f(self).map(|()| true);
+        }
+        self.conn.execute("PRAGMA defer_foreign_keys = ON", &[])?;
+        let done = f(self);
+        // Asked before the checks are immediate again: that forgets what was counted.
+        let broken = self.conn.has_broken_references();
+        self.conn.execute("PRAGMA defer_foreign_keys = OFF", &[])?;
+        done.map(|()| !broken)
+    }
+
+    /// A delete whose embeds may go with its rows: it is run once to learn the rows, undone to read what hangs on them, and run again.
+    fn returning_before(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
+        let mut done = None;
+        let (write, taken) = (self.write, &mut self.taken);
+        let undone = self.conn.savepoint(&mut |conn| {
+            let mut inner = Running { write, conn, taken: taken.take(), written: Written::default() };
+            done = Some(inner.change(text, params));
+            *taken = inner.taken;
+            // Whatever came of it is undone.
+            Err(store::Error::Internal("undone on purpose".to_owned()))
+        });
+        match done {
+            Some(done) => done?,
+            None => undone?,
+        }
+        if let Some(taken) = self.taken.take() {
+            taken.finish(self.conn, &mut self.written)?;
+        }
+        self.change(text, params)
     }
 }
 
-fn twice() -> Failure {
-    let hint = "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.";
-    let error = SqlError::new("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time").hint(hint);
-    store::Error::from(error).into()
+/// What a row fails, and the row.
+type Failed = (Demand, Vec<Value>);
+
+/// The demand that the first failing row fails first, and that row's values where it is of a table whose columns come after its place.
+pub(super) fn first_failed(
+    conn: &mut dyn Connection,
+    text: &str,
+    params: &[Param],
+    checks: &[Demand],
+    table: Option<&Relation>,
+) -> Result<Option<Failed>, Failure> {
+    let mut failed = None;
+    conn.query(text, params, &mut |row| {
+        if failed.is_none()
+            && let Some(demand) = failing(row, checks, 0)?
+        {
+            let values = table.map_or(Ok(Vec::new()), |table| explain::whole(table, row, 1))?;
+            failed = Some((demand.clone(), values));
+        }
+        Ok(())
+    })?;
+    Ok(failed)
+}
+
+/// The demand whose place is in this column.
+pub(super) fn failing<'d>(row: &dyn Row, demands: &'d [Demand], column: usize) -> store::Result<Option<&'d Demand>> {
+    let Value::Int(place) = row.value(column, &Type::Int4)? else { return Ok(None) };
+    let unknown = || store::Error::Internal(format!("there is no check {place}"));
+    Ok(Some(usize::try_from(place).ok().and_then(|place| demands.get(place)).ok_or_else(unknown)?))
 }
 
 /// Collects what the only statement of a write returns.
@@ -369,7 +311,7 @@ impl Taking<'_> {
 }
 
 /// Collects the rows that a write returns.
-struct Taken<'w> {
+pub(super) struct Taken<'w> {
     returning: &'w Returning,
     collector: Collector<'w>,
     /// What the rows give to those that are read again.

@@ -7,9 +7,8 @@ use sql::ast::{
     Assignment, ConflictAction, ConflictTarget, Delete, Expr, Insert, InsertSource, Literal, OnConflict, Query,
     QueryBody, SelectItem, Update,
 };
-use values::Type;
 
-use super::scope::{Frame, Source};
+use super::scope::{Frame, Looks, Source};
 use super::through::{Target, Verb};
 use super::{Access, OutColumn, Translated, Translator, Typed, Usage, physical_name, quote, text_sql, unsupported};
 use crate::catalog::{Column, Identity, Name, Privilege, Relation};
@@ -45,7 +44,8 @@ impl<'a> Translator<'a> {
     pub fn insert_proposed(&mut self, insert: &Insert, given: &[Name]) -> Result<Translated> {
         let relation = self.relation(&insert.table)?;
         let alias = insert.alias.clone().unwrap_or_else(|| relation.name.name.clone());
-        let target = self.open(&relation, &quote(&alias), Verb::Insert)?;
+        let mut target = self.open(&relation, &quote(&alias), Verb::Insert)?;
+        target.proposed = true;
         let columns = target_columns(&target.table, &insert.columns)?;
         let given = given.iter().cloned().collect();
         self.check_write(&relation, Privilege::Insert, &given)?;
@@ -139,7 +139,8 @@ impl<'a> Translator<'a> {
             self.frame().sources[0].sql = alias;
             return result;
         }
-        let returned = self.returned(target, verb)?;
+        let mut returned = self.returned(target, verb)?;
+        returned.proposed = target.proposed;
         if items.is_empty() {
             return Ok((if verb == Verb::Delete { String::new() } else { returned.judged(String::new()) }, Vec::new()));
         }
@@ -457,30 +458,41 @@ impl<'a> Translator<'a> {
 
     /// Translates an update.
     pub fn update(&mut self, update: &Update) -> Result<Translated> {
-        self.update_of(update, false)
+        self.update_of(update, (false, false))
     }
 
-    /// Translates the update of a row that an upsert has found by its key and judged ([`Translator::existing`]): neither the conditions of
-    /// views nor policies choose it again. PostgreSQL asks a view's condition of new rows only, by its check option.
+    /// Translates an update whose new rows have been judged before it ([`Translator::update_violations`]).
+    pub fn update_proposed(&mut self, update: &Update) -> Result<Translated> {
+        self.update_of(update, (false, true))
+    }
+
+    /// Translates the update of a row that an upsert has found by its key and judged ([`Translator::existing`],
+    /// [`Translator::merge_violations`]): neither the conditions of views nor policies choose it again. PostgreSQL asks a view's condition
+    /// of new rows only, by its check option.
     pub fn merge(&mut self, update: &Update) -> Result<Translated> {
-        self.update_of(update, true)
+        self.update_of(update, (true, true))
     }
 
-    fn update_of(&mut self, update: &Update, judged: bool) -> Result<Translated> {
+    fn update_of(&mut self, update: &Update, done: (bool, bool)) -> Result<Translated> {
         if update.with.is_some() {
             return Err(unsupported("UPDATE inside WITH"));
         }
         let relation = self.relation(&update.table)?;
         self.frames.push(Frame::default());
-        let result = self.update_in_frame(update, &relation, judged);
+        let result = self.update_in_frame(update, &relation, done);
         self.frames.pop();
         result
     }
 
-    fn update_in_frame(&mut self, update: &Update, relation: &Arc<Relation>, judged: bool) -> Result<Translated> {
+    fn update_in_frame(
+        &mut self,
+        update: &Update,
+        relation: &Arc<Relation>,
+        (judged, proposed): (bool, bool),
+    ) -> Result<Translated> {
         let verb = if judged { Verb::Insert } else { Verb::Update };
         let (head, mut target) = self.target(relation, update.alias.as_ref(), verb)?;
-        target.judged = judged;
+        (target.judged, target.proposed) = (judged, proposed);
         let mut from = Vec::with_capacity(update.from.len());
         for item in &update.from {
             from.push(self.source_item(item)?);
@@ -495,7 +507,12 @@ impl<'a> Translator<'a> {
     }
 
     /// The target and its text; pushes it as a source.
-    fn target(&mut self, relation: &Arc<Relation>, alias: Option<&Name>, verb: Verb) -> Result<(String, Target<'a>)> {
+    pub(super) fn target(
+        &mut self,
+        relation: &Arc<Relation>,
+        alias: Option<&Name>,
+        verb: Verb,
+    ) -> Result<(String, Target<'a>)> {
         let shown = alias.cloned().unwrap_or_else(|| relation.name.name.clone());
         let sql_alias = self.unique_alias(&shown);
         let target = self.open(relation, &sql_alias, verb)?;
@@ -505,7 +522,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Adds `where` with what views and policies demand, and `returning`.
-    fn filtered(
+    pub(super) fn filtered(
         &mut self,
         mut sql: String,
         target: &Target<'a>,
@@ -513,9 +530,16 @@ impl<'a> Translator<'a> {
         filter: Option<&Expr>,
         returning: &[SelectItem],
     ) -> Result<Translated> {
-        let mut conditions = if target.judged { Vec::new() } else { target.conditions.clone() };
+        let of_views = if target.judged { &[][..] } else { &target.conditions };
+        let asked = |looks: Looks| self.row.is_none() || looks.afresh;
+        let of_views = of_views.iter().filter(|(_, looks)| asked(*looks));
+        let mut conditions: Vec<String> = of_views.map(|(condition, _)| condition.clone()).collect();
         if let Some(filter) = filter {
-            conditions.push(self.boolean(filter)?.sql);
+            let filter = self.boolean(filter)?.sql;
+            conditions.extend(self.row.is_none().then_some(filter));
+        }
+        if let Some(parameter) = self.row {
+            conditions.push(format!("{}.{} = ?{parameter}", target.alias, rowid(&target.table)));
         }
         let changes = !sql.starts_with("SELECT");
         // What an upsert changes is part of an insert.
@@ -540,7 +564,8 @@ impl<'a> Translator<'a> {
             }
         }
         for policy in policies {
-            conditions.push(self.policy_over(&target.table, &policy, &target.alias)?);
+            let (condition, looks) = self.looking(|this| this.policy_over(&target.table, &policy, &target.alias))?;
+            conditions.extend((self.row.is_none() || looks.afresh).then_some(condition));
         }
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");
@@ -555,7 +580,7 @@ impl<'a> Translator<'a> {
     }
 
     /// A policy's condition over a relation that SQLite knows by a (quoted) alias.
-    fn policy_over(&mut self, relation: &Arc<Relation>, policy: &Expr, alias: &str) -> Result<String> {
+    pub(super) fn policy_over(&mut self, relation: &Arc<Relation>, policy: &Expr, alias: &str) -> Result<String> {
         let source = Source::of_relation(relation, &relation.name.name, alias.to_owned());
         let public = [Name::from("public")];
         let value = self.unfolded(relation, policy, |this| {
@@ -632,250 +657,6 @@ impl<'a> Translator<'a> {
         target.check_read()?;
         Err(no_key())
     }
-
-    /// A query that gives a proposed row of `relation` as it would be stored, and after its columns one boolean per check. The columns
-    /// `given` are the parameters `?1…` in stored form; the others get their defaults. Checks are evaluated as PostgreSQL does: before the row
-    /// is there. For a view the row and the checks are those of the table it is written through to ([`Translator::destination`]).
-    pub fn propose(&mut self, relation: &Arc<Relation>, given: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
-        let target = self.open(relation, "", Verb::Insert)?;
-        let given = given.iter().map(|name| target.column(name, Verb::Insert)).collect::<Result<Vec<_>>>()?;
-        let given: Vec<&Name> = given.into_iter().map(|column| &column.name).collect();
-        let relation = &target.table;
-        let from = self.proposal(relation, &given, false)?;
-        let alias = quote(&relation.name.name);
-        let stored: Vec<&Column> = relation.columns.iter().filter(|column| column.generated.is_none()).collect();
-        let mut items: Vec<String> = stored.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect();
-        let mut columns: Vec<OutColumn> = stored.iter().map(|column| out_column(column)).collect();
-        self.frames.push(Frame::default());
-        let result = checks.iter().map(|check| self.policy_over(relation, check, &alias)).collect::<Result<Vec<_>>>();
-        self.frames.pop();
-        for check in result? {
-            items.push(format!("({check}) IS TRUE"));
-            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
-        }
-        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
-    }
-
-    /// A query that gives the row of a table that an insert has just tried, whole and with its generated columns: like
-    /// [`Translator::propose`], but numbers are those that the insert has drawn.
-    pub fn tried(&mut self, table: &Arc<Relation>, given: &[Name]) -> Result<Translated> {
-        let given: Vec<&Name> = given.iter().collect();
-        let from = self.proposal(table, &given, true)?;
-        let columns: Vec<OutColumn> = table.columns.iter().map(out_column).collect();
-        let items: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
-        Ok(Translated { sql: format!("SELECT {} FROM {from}", items.join(", ")), columns })
-    }
-
-    /// A row as a source named like its table: what is given, defaults, generated columns.
-    fn proposal(&mut self, relation: &Arc<Relation>, given: &[&Name], drawn: bool) -> Result<String> {
-        let mut inner = Vec::with_capacity(relation.columns.len());
-        let mut outer = Vec::new();
-        for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
-            let sequence = column.sequence.as_ref().filter(|_| drawn);
-            let value = match given.iter().position(|name| **name == column.name) {
-                Some(at) => format!("?{}", at + 1),
-                // A missing key is judged when the row is written; policies come before that.
-                None if column.default.is_none() && column.sequence.is_none() => "NULL".to_owned(),
-                None => match sequence {
-                    Some(sequence) => format!("pg_currval({})", text_sql(&sequence.to_string())),
-                    None => self.default_of(relation, column)?,
-                },
-            };
-            inner.push(format!("{value} AS {}", quote(&column.name)));
-        }
-        let alias = quote(&relation.name.name);
-        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
-            let tree = column
-                .generated
-                .as_ref()
-                .and_then(|text| text.tree().cloned())
-                .ok_or_else(|| unsupported(format!("generated column \"{}\"", column.name)))?;
-            let value = self.over_relation(&tree, relation, &relation.name.name, Some(&column.ty))?;
-            outer.push(format!("{} AS {}", value.sql, quote(&column.name)));
-        }
-        let mut from = format!("(SELECT {}) AS {alias}", inner.join(", "));
-        if !outer.is_empty() {
-            from = format!("(SELECT {alias}.*, {} FROM {from}) AS {alias}", outer.join(", "));
-        }
-        Ok(from)
-    }
-
-    /// A query that looks for the row (of the table below, for a view) whose `key` columns equal the parameters `?1…`: one row if there is one, with a boolean per check.
-    pub fn existing(&mut self, relation: &Arc<Relation>, key: &[Name], checks: &[Arc<Expr>]) -> Result<Translated> {
-        self.frames.push(Frame::default());
-        let result = self.existing_in_frame(relation, key, checks);
-        self.frames.pop();
-        result
-    }
-
-    fn existing_in_frame(
-        &mut self,
-        relation: &Arc<Relation>,
-        key: &[Name],
-        checks: &[Arc<Expr>],
-    ) -> Result<Translated> {
-        let (head, target) = self.target(relation, None, Verb::Insert)?;
-        let alias = &target.alias;
-        let mut items = Vec::with_capacity(checks.len() + 1);
-        let mut columns = Vec::with_capacity(checks.len() + 1);
-        for check in checks {
-            items.push(format!("({}) IS TRUE", self.policy_over(&target.table, check, alias)?));
-            columns.push(OutColumn { name: Name::from("check"), ty: Type::Bool, source: None });
-        }
-        items.push("1".to_owned());
-        columns.push(OutColumn { name: Name::from("found"), ty: Type::Int4, source: None });
-        let mut tests = Vec::with_capacity(key.len());
-        for (index, name) in key.iter().enumerate() {
-            let column = target.column(name, Verb::Insert)?;
-            let left = Typed::new(format!("{alias}.{}", quote(&column.name)), column.ty.clone());
-            tests.push(format!("{} = ?{}", super::compare::ordered(&left), index + 1));
-        }
-        Ok(Translated {
-            sql: format!("SELECT {} FROM {head} WHERE {} LIMIT 1", items.join(", "), tests.join(" AND ")),
-            columns,
-        })
-    }
-
-    /// A query that finds out whether an update would leave a row that violates one of `checks`: one row with a boolean per check for the first
-    /// such row, else none. Evaluated before anything changes, as PostgreSQL does.
-    pub fn update_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
-        self.violations_of(update, checks, false)
-    }
-
-    /// The same of an upsert's update ([`Translator::merge`]).
-    pub fn merge_violations(&mut self, update: &Update, checks: &[Arc<Expr>]) -> Result<Translated> {
-        self.violations_of(update, checks, true)
-    }
-
-    fn violations_of(&mut self, update: &Update, checks: &[Arc<Expr>], judged: bool) -> Result<Translated> {
-        let relation = self.relation(&update.table)?;
-        self.frames.push(Frame::default());
-        let result = self.violations_in_frame(update, &relation, checks, judged);
-        self.frames.pop();
-        result
-    }
-
-    /// A query of the rows that a change meets, as they would be stored after it, without generated columns.
-    fn touched_in_frame(
-        &mut self,
-        update: &Update,
-        target: &Target<'a>,
-        head: &str,
-        privilege: Privilege,
-    ) -> Result<Translated> {
-        let (relation, alias) = (&target.table, &target.alias);
-        let mut columns = Vec::with_capacity(relation.columns.len());
-        let mut values = Vec::with_capacity(relation.columns.len());
-        for column in relation.columns.iter().filter(|column| column.generated.is_none()) {
-            let set = update.set.iter().find_map(|assignment| match assignment {
-                Assignment::Column { column: name, value } if target.below(name) == Some(&column.name) => Some(value),
-                Assignment::Column { .. } | Assignment::Columns { .. } => None,
-            });
-            let value = match set {
-                Some(value) => {
-                    let typed = if *value == Expr::Default {
-                        Typed::new(self.default_of(relation, column)?, column.ty.clone())
-                    } else {
-                        let typed = self.expr(value)?;
-                        self.store(typed, column)?
-                    };
-                    typed.sql
-                }
-                None => format!("{alias}.{}", quote(&column.name)),
-            };
-            values.push(format!("{value} AS {}", quote(&column.name)));
-            columns.push(OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None });
-        }
-        let rows = format!("SELECT {} FROM {head}", values.join(", "));
-        if !update.returning.is_empty() {
-            // What the change returns is read, so that select policies choose its rows too.
-            self.returning(&update.returning)?;
-        }
-        let sql = self.filtered(rows, target, privilege, update.filter.as_ref(), &[])?.sql;
-        Ok(Translated { sql, columns })
-    }
-
-    /// A query of the rows that an update meets (of the table below, for a view), whole and as they would be stored after it. With
-    /// `judged`, of the row that an upsert has found ([`Translator::merge`]).
-    pub fn changed(&mut self, update: &Update, judged: bool) -> Result<Translated> {
-        self.whole(update, Privilege::Update, judged)
-    }
-
-    /// A query of the rows that a change (`Update` or `Delete`) meets, whole and as they are: the update sets nothing.
-    pub fn met(&mut self, update: &Update, privilege: Privilege) -> Result<Translated> {
-        self.whole(update, privilege, false)
-    }
-
-    fn whole(&mut self, update: &Update, privilege: Privilege, judged: bool) -> Result<Translated> {
-        let relation = self.relation(&update.table)?;
-        self.frames.push(Frame::default());
-        let result = self.changed_rows(update, &relation, privilege, judged);
-        self.frames.pop();
-        let (rows, inner, table) = result?;
-        let columns: Vec<OutColumn> = table.columns.iter().map(out_column).collect();
-        let items: Vec<String> = columns.iter().map(|column| format!("{inner}.{}", quote(&column.name))).collect();
-        Ok(Translated { sql: format!("SELECT {} FROM {rows}", items.join(", ")), columns })
-    }
-
-    /// The rows of an update after it as a source, its name, and the table.
-    fn changed_rows(
-        &mut self,
-        update: &Update,
-        relation: &Arc<Relation>,
-        privilege: Privilege,
-        judged: bool,
-    ) -> Result<(String, String, Arc<Relation>)> {
-        let verb = match privilege {
-            Privilege::Delete => Verb::Delete,
-            _ if judged => Verb::Insert,
-            _ => Verb::Update,
-        };
-        let (head, mut target) = self.target(relation, update.alias.as_ref(), verb)?;
-        target.judged = judged;
-        let rows = self.touched_in_frame(update, &target, &head, privilege)?.sql;
-        let relation = &target.table;
-        let inner = self.unique_alias(&relation.name.name);
-        let mut generated = Vec::new();
-        for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
-            if let Some(tree) = column.generated.as_ref().and_then(|text| text.tree().cloned()) {
-                let source = Source::of_relation(relation, &relation.name.name, inner.clone());
-                let value =
-                    self.with_source(source, |this| this.expr(&tree).and_then(|value| this.assign(value, &column.ty)))?;
-                generated.push(format!("{} AS {}", value.sql, quote(&column.name)));
-            }
-        }
-        let rows = if generated.is_empty() {
-            format!("({rows}) AS {inner}")
-        } else {
-            format!("(SELECT {inner}.*, {} FROM ({rows}) AS {inner}) AS {inner}", generated.join(", "))
-        };
-        Ok((rows, inner, target.table))
-    }
-
-    fn violations_in_frame(
-        &mut self,
-        update: &Update,
-        relation: &Arc<Relation>,
-        checks: &[Arc<Expr>],
-        judged: bool,
-    ) -> Result<Translated> {
-        let (rows, inner, table) = self.changed_rows(update, relation, Privilege::Update, judged)?;
-        let relation = &table;
-        let mut tests = Vec::with_capacity(checks.len());
-        for check in checks {
-            tests.push(self.policy_over(relation, check, &inner)?);
-        }
-        let items: Vec<String> = tests.iter().map(|test| format!("({test}) IS TRUE")).collect();
-        let all: Vec<String> = tests.iter().map(|test| format!("({test})")).collect();
-        let columns =
-            tests.iter().map(|_| OutColumn { name: Name::from("check"), ty: Type::Bool, source: None }).collect();
-        let sql = format!("SELECT {} FROM {rows} WHERE ({}) IS NOT TRUE LIMIT 1", items.join(", "), all.join(" AND "));
-        Ok(Translated { sql, columns })
-    }
-}
-
-fn out_column(column: &Column) -> OutColumn {
-    OutColumn { name: column.name.clone(), ty: column.ty.clone(), source: None }
 }
 
 /// The columns an insert names, or all that can be given.
@@ -894,6 +675,13 @@ fn target_columns<'r>(relation: &'r Relation, names: &[Name]) -> Result<Vec<&'r 
         out.push(column);
     }
     Ok(out)
+}
+
+/// SQLite's name of a row's place in a table: one that no column has taken.
+pub(super) fn rowid(table: &Relation) -> &'static str {
+    let free = ["rowid", "_rowid_", "oid"];
+    let taken = |name: &&&str| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    free.iter().find(taken).copied().unwrap_or("rowid")
 }
 
 fn is_rowid(relation: &Relation, column: &Column) -> bool {

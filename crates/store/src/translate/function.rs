@@ -7,7 +7,7 @@ use values::Type;
 
 use super::scope::{Frame, Source, SourceColumn};
 use super::{DEPTH_MAX, OutColumn, Owner, Translator, Typed, unsupported};
-use crate::catalog::{Function, Name, QName, Returns};
+use crate::catalog::{Function, Name, QName, Returns, Volatility};
 use crate::error::{Result, SqlError};
 
 /// Is this the name of a built-in that gives rows of one plain column.
@@ -287,6 +287,9 @@ impl Translator<'_> {
         self.caller = self.guard;
         let unfolding = std::mem::take(&mut self.unfolding);
         self.calling.push(function.name.clone());
+        // What such a function calls in turn sees the same.
+        let afresh = self.afresh;
+        self.afresh |= function.volatility == Volatility::Volatile;
         let mut frame = Frame::barrier();
         frame.arguments = args;
         frame.function = Some(function.name.name.clone());
@@ -304,6 +307,7 @@ impl Translator<'_> {
         self.depth -= 1;
         self.frames.truncate(outside);
         self.calling.pop();
+        self.afresh = afresh;
         self.unfolding = unfolding;
         (self.guard, self.caller) = (guard, caller);
         let (sql, columns) = match result {

@@ -19,6 +19,7 @@ mod dml;
 mod expr;
 mod function;
 mod guard;
+mod proposed;
 mod query;
 mod resolve;
 mod scope;
@@ -91,6 +92,12 @@ pub struct Translator<'a> {
     unfolding: Vec<QName>,
     /// Functions that are being unfolded, outermost first.
     calling: Vec<QName>,
+    /// Where what has been translated looks.
+    looks: scope::Looks,
+    /// Inside a function that sees what its statement has done so far.
+    afresh: bool,
+    /// The parameter that holds the place of the only row to be changed.
+    row: Option<usize>,
     /// Depth of functions and views being unfolded.
     depth: usize,
     aliases: usize,
@@ -113,10 +120,26 @@ impl<'a> Translator<'a> {
             frames: Vec::new(),
             unfolding: Vec::new(),
             calling: Vec::new(),
+            looks: scope::Looks::default(),
+            afresh: false,
+            row: None,
             depth: 0,
             aliases: 0,
             session: values::Session::default(),
         }
+    }
+
+    /// The updates and deletes that follow change one row of those that they would: the one whose place, as [`Translator::places`] gives it, is
+    /// the last parameter. Of all conditions only those with volatile functions are asked again, as PostgreSQL asks them row by row.
+    #[must_use]
+    pub fn one_row(mut self) -> Self {
+        self.row = Some(self.params.len() + 1);
+        self
+    }
+
+    /// Does anything translated so far ask a function that sees what its own statement has done, as PostgreSQL's volatile ones do.
+    pub fn looks_afresh(&self) -> bool {
+        self.looks.afresh
     }
 
     /// Translates a query.

@@ -670,6 +670,7 @@ impl Translator<'_> {
         {
             return Ok(sql);
         }
+        self.looks.note(self.afresh);
         let physical = quote(&physical_name(&relation.name));
         let Some(condition) = self.guard.visible(self.catalog, relation)? else { return Ok(physical) };
         let (inner, condition) = self.row_condition(relation, &condition)?;
@@ -723,6 +724,9 @@ impl Translator<'_> {
             frames: std::mem::take(&mut self.frames),
             unfolding: std::mem::take(&mut self.unfolding),
             calling: std::mem::take(&mut self.calling),
+            looks: self.looks,
+            afresh: self.afresh,
+            row: None,
             depth: self.depth + 1,
             aliases: self.aliases,
             session: self.session,
@@ -731,6 +735,7 @@ impl Translator<'_> {
         self.frames = std::mem::take(&mut inner.frames);
         self.unfolding = std::mem::take(&mut inner.unfolding);
         self.calling = std::mem::take(&mut inner.calling);
+        self.looks = inner.looks;
         self.aliases = inner.aliases;
         result
     }

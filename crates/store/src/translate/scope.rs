@@ -13,6 +13,23 @@ use crate::error::{Result, SqlError};
 /// A column's value, and the base column that it shows unchanged.
 pub(super) type Found = (Typed, Option<(QName, Name)>);
 
+/// Where an expression looks, besides at the row that it is asked of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Looks {
+    /// At what was there when the statement began.
+    pub(super) before: bool,
+    /// At what is there by now: in functions that see what their own statement has done so far, as PostgreSQL's volatile ones do.
+    pub(super) afresh: bool,
+}
+
+impl Looks {
+    /// A relation is read, inside such a function or not.
+    pub(super) fn note(&mut self, afresh: bool) {
+        self.before |= !afresh;
+        self.afresh |= afresh;
+    }
+}
+
 /// A column a source offers.
 #[derive(Clone, Debug)]
 pub(super) struct SourceColumn {
@@ -124,6 +141,16 @@ impl Frame {
 }
 
 impl Translator<'_> {
+    /// What `f` gives, and where what it translates looks.
+    pub(super) fn looking<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Looks)> {
+        let outside = std::mem::take(&mut self.looks);
+        let result = f(self);
+        let looks = std::mem::replace(&mut self.looks, outside);
+        self.looks.before |= looks.before;
+        self.looks.afresh |= looks.afresh;
+        Ok((result?, looks))
+    }
+
     /// A name for a source in SQLite's text that hides no name of an outer level: what was unfolded from a function or policy may
     /// refer to those.
     pub(super) fn unique_alias(&mut self, wanted: &str) -> String {

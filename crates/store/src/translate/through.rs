@@ -2,15 +2,19 @@
 //!
 //! PostgreSQL rewrites a write on an automatically updatable view to its base table, and so do we: the view's columns become
 //! expressions over the table's row, its conditions join the statement's, and what is set is renamed. The caller needs the privileges
-//! on the view; below it the view's owner does, or the caller again where the view has the invoker's rights. `with check option` is
-//! judged on the row as it was stored, after every constraint, in the returning clause.
+//! on the view; below it the view's owner does, or the caller again where the view has the invoker's rights.
+//!
+//! `with check option` has the last word, after every constraint: as a rule on the row as it was stored, in the returning clause. But
+//! PostgreSQL's subqueries do not see what their own statement has done; so, where a condition looks at other rows, the options are judged on
+//! the *proposed* row, before anything changes ([`Target::ahead`]), and a refusal is kept until the row has passed everything else. What a
+//! volatile function says is judged in the returning clause: such a function sees the row.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sql::ast::Expr;
 
-use super::scope::{Frame, Source, SourceColumn};
+use super::scope::{Frame, Looks, Source, SourceColumn};
 use super::{Access, DEPTH_MAX, Guard, Owner, Translator, physical_name, quote, text_sql};
 use crate::catalog::updatable::Simple;
 use crate::catalog::{Column, Name, Privilege, Relation, RelationKind};
@@ -25,6 +29,17 @@ pub struct Destination {
     pub binds_caller: bool,
     /// For each column of the relation: the table's column that it shows unchanged.
     pub columns: Vec<Option<Name>>,
+    /// The views whose check options are judged on the proposed row, in order ([`Translator::propose`], [`Translator::update_violations`]).
+    pub options: Vec<Name>,
+    /// Views have check options, judged there or elsewhere.
+    pub has_options: bool,
+}
+
+/// What a view demands of a new row.
+pub(super) struct CheckOption {
+    pub(super) view: Name,
+    pub(super) condition: String,
+    pub(super) looks: Looks,
 }
 
 /// What a write does, in PostgreSQL's words for its refusals.
@@ -50,14 +65,26 @@ pub(super) struct Target<'a> {
     places: Vec<Option<Name>>,
     /// What lies below `named`, outermost first.
     levels: Vec<Level<'a>>,
-    /// What the views demand of a row.
-    pub(super) conditions: Vec<String>,
-    /// What they demand of a new row: the view and its condition, innermost first.
-    checks: Vec<(Name, String)>,
+    /// What the views demand of a row, and where that looks.
+    pub(super) conditions: Vec<(String, Looks)>,
+    /// What they demand of a new row, innermost first.
+    pub(super) checks: Vec<CheckOption>,
     /// SQLite's name of the table in the statement.
     pub(super) alias: String,
     /// Its row has been chosen and judged already.
     pub(super) judged: bool,
+    /// Its new row has been proposed, and so judged as far as that can be.
+    pub(super) proposed: bool,
+}
+
+/// A view over a row of the relation below it.
+struct Over {
+    /// Its columns.
+    values: Vec<String>,
+    /// Its condition, and where that looks.
+    condition: Option<(String, Looks)>,
+    /// The columns of the relation below that these read.
+    used: BTreeSet<Name>,
 }
 
 /// One relation below the one that is named.
@@ -129,17 +156,27 @@ impl Target<'_> {
 
     /// The items of a returning clause, with the check options judged on the way; none when there is nothing to return or judge.
     pub(super) fn judged(&self, items: String) -> String {
-        if self.checks.is_empty() {
+        let mut checks = self.checks.iter().filter(|check| !(self.proposed && self.is_ahead(check))).peekable();
+        if checks.peek().is_none() {
             return items;
         }
         let mut judge = String::from("CASE");
-        for (view, condition) in &self.checks {
+        for CheckOption { view, condition, .. } in checks {
             let message = text_sql(&format!("new row violates check option for view \"{view}\""));
             let branch = format!(" WHEN ({condition}) IS NOT TRUE THEN pg_raise('44000', {message})");
             judge.push_str(&branch);
         }
         judge.push_str(" END");
         if items.is_empty() { judge } else { format!("{items}, {judge}") }
+    }
+
+    /// The check options that are judged on the proposed row: once one looks at other rows, all but those that ask a volatile function.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = &CheckOption> {
+        self.checks.iter().filter(|check| self.is_ahead(check))
+    }
+
+    fn is_ahead(&self, check: &CheckOption) -> bool {
+        !check.looks.afresh && self.checks.iter().any(|other| other.looks.before && !other.looks.afresh)
     }
 }
 
@@ -152,7 +189,14 @@ impl<'a> Translator<'a> {
             _ => Verb::Update,
         };
         let target = self.open(relation, "", verb)?;
-        Ok(Destination { table: target.table, binds_caller: target.binds_caller, columns: target.places })
+        let options = target.ahead().map(|option| option.view.clone()).collect();
+        Ok(Destination {
+            table: target.table,
+            binds_caller: target.binds_caller,
+            columns: target.places,
+            options,
+            has_options: !target.checks.is_empty(),
+        })
     }
 
     /// Opens the relation that a write names; its table is called `alias` (quoted) in the statement.
@@ -193,6 +237,7 @@ impl<'a> Translator<'a> {
                 checks: Vec::new(),
                 alias: alias.to_owned(),
                 judged: false,
+                proposed: false,
             });
         };
         if self.depth >= DEPTH_MAX {
@@ -210,23 +255,24 @@ impl<'a> Translator<'a> {
         let result = self.opened(simple.below, alias, verb, cascaded, view.security_invoker).and_then(|below| {
             // An insert meets a view's condition only by its check option.
             let asked = verb != Verb::Insert || cascaded || view.check_option.is_some();
-            let (values, condition, used) = self.over_view(&simple, &below, alias, asked)?;
-            Ok((below, values, condition, used))
+            let over = self.over_view(&simple, &below, alias, asked)?;
+            Ok((below, over))
         });
         self.depth -= 1;
         self.guard = before;
-        let (mut below, values, condition, used) = result?;
+        let (mut below, Over { values, condition, used }) = result?;
 
         let places = simple.places();
         let name_below = |place: Option<usize>| place.map(|place| simple.below.columns[place].name.clone());
         let renamed = relation.columns.iter().zip(&places);
         let renamed = renamed.map(|(column, place)| (column.name.clone(), name_below(*place))).collect();
         below.levels.insert(0, Level { relation: simple.below.clone(), guard, used, renamed });
-        if let Some(condition) = condition {
+        if let Some((condition, looks)) = condition {
             if cascaded || view.check_option.is_some() {
-                below.checks.push((relation.name.name.clone(), condition.clone()));
+                let view = relation.name.name.clone();
+                below.checks.push(CheckOption { view, condition: condition.clone(), looks });
             }
-            below.conditions.push(condition);
+            below.conditions.push((condition, looks));
         }
         below.places = places.iter().map(|place| place.and_then(|place| below.places[place].clone())).collect();
         below.columns = columns
@@ -238,14 +284,8 @@ impl<'a> Translator<'a> {
         Ok(below)
     }
 
-    /// A view's columns and its condition over a row of the relation below, and which columns of that they read.
-    fn over_view(
-        &mut self,
-        simple: &Simple<'_>,
-        below: &Target<'a>,
-        alias: &str,
-        asked: bool,
-    ) -> Result<(Vec<String>, Option<String>, BTreeSet<Name>)> {
+    /// A view over a row of the relation below; the condition counts as `asked` when it will be.
+    fn over_view(&mut self, simple: &Simple<'_>, below: &Target<'a>, alias: &str, asked: bool) -> Result<Over> {
         let mut source = below.source(&simple.alias, simple.schema.clone());
         alias.clone_into(&mut source.sql);
         // The guard is asked about the level when the statement is whole.
@@ -272,16 +312,18 @@ impl<'a> Translator<'a> {
                 // Its columns count as read all the same; what its subqueries read and call does not.
                 (this.guard, this.caller) = (&Owner, &Owner);
             }
-            let condition = simple.select.filter.as_ref().map(|filter| this.boolean(filter)).transpose();
+            let filter = simple.select.filter.as_ref();
+            let condition = this.looking(|this| filter.map(|filter| this.boolean(filter)).transpose());
             (this.guard, this.caller) = (guard, caller);
-            Ok((values, condition?.map(|condition| condition.sql)))
+            let (condition, looks) = condition?;
+            Ok((values, condition.map(|condition| (condition.sql, looks))))
         });
         let frame = self.frames.pop();
         let (values, condition) = result?;
         let used = frame.and_then(|mut frame| frame.sources.pop()).map(|source| source.used).unwrap_or_default();
         let own = simple.names().iter().zip(&simple.below.columns);
         let used = own.filter(|(name, _)| used.contains(*name)).map(|(_, column)| column.name.clone()).collect();
-        Ok((values, condition, used))
+        Ok(Over { values, condition, used })
     }
 }
 
