@@ -61,8 +61,6 @@ pub struct Relation {
     pub fill: Key,
     /// It is a table.
     pub table: bool,
-    /// Nothing but a row itself decides whether it belongs here.
-    pub plain: bool,
 }
 
 impl Relation {
@@ -225,7 +223,7 @@ impl App {
             parts.push("primary key (id, label)".to_owned());
         }
         self.say(format!("create table {name} ({})", parts.join(", ")));
-        self.relations.push(Relation { name, columns, key, fill: key, table: true, plain: true });
+        self.relations.push(Relation { name, columns, key, fill: key, table: true });
     }
 
     fn make_rows(&mut self, dice: &Dice, place: usize) {
@@ -333,20 +331,17 @@ impl App {
         let fixed = relation.fill == Key::None || dice.chance(4);
         let (distinct, check) = match dice.below(10) {
             _ if fixed && relation.fill != Key::None => ("distinct ", ""),
-            _ if fixed || !relation.plain => ("", ""),
+            _ if fixed => ("", ""),
             0 => ("", " with check option"),
             1 => ("", " with cascaded check option"),
             2 | 3 => ("", " with local check option"),
             _ => ("", ""),
         };
-        let mut plain = relation.plain;
         let filter = if dice.chance(65) {
-            // A check option is judged when the row is there: what reads other rows would see it on SQLite, and would not on PostgreSQL.
-            let (depth, functions) = if check.is_empty() { (1, true) } else { (0, false) };
-            plain &= depth == 0;
             let readable: Vec<usize> = (0..tables).collect();
-            let around = Around { app: self, relation: base, alias: &relation.name, readable: &readable, functions };
-            format!(" where {}", condition(dice, &around, depth))
+            let around =
+                Around { app: self, relation: base, alias: &relation.name, readable: &readable, functions: true };
+            format!(" where {}", condition(dice, &around, 1))
         } else {
             String::new()
         };
@@ -354,7 +349,7 @@ impl App {
         let (items, from) = (items.join(", "), &relation.name);
         self.say(format!("create view {name}{options} as select {distinct}{items} from {from}{filter}{check}"));
         let fill = if fixed { Key::None } else { relation.fill };
-        self.relations.push(Relation { name, columns, key: Key::None, fill, table: false, plain });
+        self.relations.push(Relation { name, columns, key: Key::None, fill, table: false });
     }
 
     fn make_policies(&mut self, dice: &Dice, place: usize, tables: usize) {
