@@ -72,6 +72,7 @@ impl Gate {
             anonymous: self.anonymous.as_ref().is_some_and(|anonymous| anonymous.role == role),
             role,
             subject,
+            origin: None,
             claims,
             headers: headers_json(headers),
             cookies: cookies_json(headers).map_or_else(|| self.empty.clone(), Arc::from),

@@ -43,17 +43,22 @@ impl Database {
         let settings = &app.settings.store;
         let millis = Duration::from_millis;
         if let Some(url) = &settings.url {
+            // Writes that somebody follows are functions; others are mostly single statements, which need no thread.
+            let writes = settings.postgres_write_connections;
+            let (functions, single) =
+                if app.settings.events.capture { (writes, 1) } else { (writes.div_ceil(4), writes) };
             let options = postgres::Options {
                 snapshot_connections: size(settings.postgres_read_connections),
                 long_snapshot_connections: size(settings.postgres_long_connections),
-                statement_connections: size(settings.postgres_write_connections),
+                statement_connections: size(single),
                 // What needs a function between two statements is rarer.
                 read_connections: size(settings.postgres_read_connections.div_ceil(4)),
                 long_connections: size(settings.postgres_long_connections.div_ceil(4)),
-                write_connections: size(settings.postgres_write_connections.div_ceil(4)),
+                write_connections: size(functions),
                 queue_max: size(settings.read_queue_max),
                 acquire_timeout: millis(settings.postgres_acquire_timeout_ms),
                 connect_timeout: millis(settings.postgres_connect_timeout_ms),
+                capture: app.settings.events.capture,
                 ..postgres::Options::default()
             };
             let engine = PostgresEngine::connect(url.expose(), options, participants).await.map_err(not_connected)?;
@@ -109,6 +114,20 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// Has changes of every table taken down. A table of somebody else's cannot be watched: that is said, and the rest goes on.
+    pub async fn capture(&self) {
+        let Self::Postgres(engine) = self else { return };
+        let install = |tx: &mut store::Tx<'_>| {
+            tx.quiet("triggers that take down changes");
+            events::install(tx.conn())
+        };
+        match engine.write(Scope::default(), install).await {
+            Ok(0) => {}
+            Ok(tables) => tracing::info!(tables, "changes of these tables become events from now on"),
+            Err(error) => tracing::error!(%error, "changes do not become events: triggers cannot be made"),
+        }
     }
 
     /// How the folder and the database stand to each other.
@@ -191,6 +210,7 @@ fn sqlite_options(app: &App) -> store::sqlite::Options {
         write_queue_max: size(settings.write_queue_max),
         reader_cache_kib: u32::try_from(settings.reader_cache_kib).unwrap_or(u32::MAX),
         writer_cache_kib: u32::try_from(settings.writer_cache_kib).unwrap_or(u32::MAX),
+        capture: app.settings.events.capture,
         ..defaults
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use data::request::Limits as RequestLimits;
 use data::{Config as DataConfig, Data};
+use events::Events;
 use http::HeaderValue;
 use idempotency::Idempotency;
 use kernel::{Clock, SystemClock, SystemRandom};
@@ -23,6 +24,7 @@ use crate::config::settings::{OpenApiMode, TxEnd, Verbosity};
 use crate::config::{App, Settings};
 use crate::database::{Database, Watch};
 use crate::failure::Failure;
+use crate::feed::Feed;
 use crate::front::{Desk, Front, at_start_only};
 use crate::keys::Keys;
 use crate::routes::{REST, Routes};
@@ -30,7 +32,7 @@ use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
 /// The tables of the rooms, in the order in which they are made.
-pub const TABLES: &[&Tables] = &[&idempotency::TABLES];
+pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES];
 
 /// The house. It has no state of its own: what runs is [`Running`].
 pub struct House;
@@ -73,8 +75,10 @@ impl House {
         let url = public_url(settings, &address);
         let keys = Keys::of(app)?;
 
-        // The store. Rooms that follow every transaction will be listed here, in their order.
-        let participants: Participants = Arc::from([]);
+        // The store. Rooms that follow every transaction are listed here, in their order.
+        let events = Arc::new(Events::new(events::Config::default()));
+        let participants: Participants =
+            if settings.events.capture { Arc::from([events.recorder()]) } else { Arc::from([]) };
         let (store, notices) = open_store(app, participants, watch).await?;
 
         // Services.
@@ -88,7 +92,7 @@ impl House {
 
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
-        let workers = workers::start(&store, &pulse, &idempotency);
+        let workers = workers::start(&store, &pulse, &idempotency, &events, settings.events.capture);
         let health = Arc::new(checks(&pulse));
         measures::register(&registry, &store);
 
@@ -97,6 +101,7 @@ impl House {
         let routes = Routes::new(
             front.clone(),
             idempotency,
+            Feed { events, store: store.clone() },
             health.clone(),
             metrics,
             app.name(),
@@ -203,6 +208,9 @@ async fn open_store(app: &App, participants: Participants, watch: Watch) -> Resu
         refuse_unless_current(&status)?;
         (None, status.notices)
     };
+    if app.settings.events.capture {
+        database.capture().await;
+    }
     let catalog = match made {
         Some(catalog) => catalog,
         None => Arc::new(database.catalog().await?),

@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod database;
 pub mod failure;
+mod feed;
 pub mod front;
 pub mod house;
 pub mod keys;

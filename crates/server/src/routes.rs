@@ -12,14 +12,16 @@ use http::request::Parts as Head;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use idempotency::{Asking, Claim, Idempotency, Key, Running};
-use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT};
+use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT, UNAUTHENTICATED};
 use kernel::{Code, Error, RequestId, Result, Retry};
 use serde_json::json;
+use store::Origin;
 use telemetry::Registry;
 use telemetry::metrics::Exposition;
 use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
+use crate::feed::Feed;
 use crate::front::{Desk, Front};
 
 /// The verb is not one of the route's.
@@ -41,12 +43,15 @@ const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
 
 /// Where the dialect lives.
 pub const REST: &str = "/rest/v1";
+/// Where events are read.
+pub const EVENTS: &str = "/events/v1";
 
 /// What a path leads to; the order is that of [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Unknown,
     Rest,
+    Events,
     OpenApi,
     Docs,
     Index,
@@ -60,6 +65,7 @@ enum Place {
 const TABLE: &[(Place, Route)] = &[
     (Place::Unknown, Route::new("other")),
     (Place::Rest, Route::new("/rest/v1/{relation}")),
+    (Place::Events, Route::new(EVENTS)),
     (Place::OpenApi, Route::new("/openapi.json")),
     (Place::Docs, Route::new("/docs")),
     (Place::Index, Route::new("/")),
@@ -76,6 +82,8 @@ pub struct Routes {
     pub front: Arc<Front>,
     /// What makes a request that comes again one effect.
     pub idempotency: Arc<Idempotency>,
+    /// What happened.
+    pub feed: Feed,
     /// What probes are told.
     pub health: Arc<Health>,
     /// What is counted; none when `/metrics` is not served.
@@ -91,6 +99,7 @@ impl Routes {
     pub fn new(
         front: Arc<Front>,
         idempotency: Arc<Idempotency>,
+        feed: Feed,
         health: Arc<Health>,
         metrics: Option<Arc<Registry>>,
         title: String,
@@ -100,6 +109,7 @@ impl Routes {
             table: TABLE.iter().map(|(_, route)| *route).collect(),
             front,
             idempotency,
+            feed,
             health,
             metrics,
             title,
@@ -111,6 +121,7 @@ impl Routes {
 fn place(path: &str) -> Place {
     match path {
         "/" => Place::Index,
+        EVENTS => Place::Events,
         "/openapi.json" => Place::OpenApi,
         "/docs" => Place::Docs,
         "/livez" => Place::Live,
@@ -144,6 +155,7 @@ impl Handler for Routes {
             _ if head.method != Method::GET && head.method != Method::HEAD => {
                 Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
             }
+            Place::Events => self.events(&request).await,
             Place::OpenApi => Ok(self.openapi(head)),
             Place::Docs => Ok(docs()),
             Place::Index => Ok(self.index(head)),
@@ -179,7 +191,7 @@ impl Routes {
     /// The dialect: token first, then everything else in its own order.
     async fn rest(&self, mut request: Request) -> Result<Response> {
         let desk = self.front.desk();
-        let caller = match desk.gate.caller(&request.head.headers) {
+        let mut caller = match desk.gate.caller(&request.head.headers) {
             Ok(caller) => caller,
             Err(error) => return Ok(desk.refuse(&error, &request.head)),
         };
@@ -193,6 +205,13 @@ impl Routes {
             Err(error) => return Ok(desk.refuse(&error, &request.head)),
         };
         parts.body = body;
+        if request.head.method != Method::GET {
+            caller.origin = Some(Arc::new(Origin {
+                request: request.id.as_str().to_owned(),
+                trace: request.trace.own.to_string(),
+                peer: request.peer.to_string(),
+            }));
+        }
         let running = self.once(&request.head, &parts, &caller).await?;
         Ok(present(desk.data.handle_once(&parts, &caller, running).await))
     }
@@ -220,6 +239,13 @@ impl Routes {
         let claim = Claim::of(&key, &asking);
         let wait = idempotency::wait_of(parts.prefer.iter().copied());
         Ok(Some(Arc::new(self.idempotency.begin(claim, wait).await?)))
+    }
+
+    /// What happened, for those who see everything.
+    async fn events(&self, request: &Request) -> Result<Response> {
+        let desk = self.front.desk();
+        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error))?;
+        self.feed.answer(&request.head, &caller).await
     }
 
     /// The description of what this caller may do.
@@ -292,6 +318,11 @@ impl Routes {
         let content_type = HeaderValue::from_static(exposition.content_type());
         Ok(response::of(StatusCode::OK, content_type, registry.render(exposition)))
     }
+}
+
+/// The gate's refusal where the dialect is not spoken.
+fn refused(error: &ApiError) -> Error {
+    Error::new(&UNAUTHENTICATED, error.message.clone())
 }
 
 fn docs() -> Response {

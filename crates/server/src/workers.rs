@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use events::Events;
 use idempotency::Idempotency;
 use store::postgres::{Listener, PostgresEngine};
 use store::{Lane, Scope, Store};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use web::health::CheckResult;
+
+use crate::database::Database;
 
 /// How often the store is asked whether it answers.
 const BEAT: Duration = Duration::from_secs(1);
@@ -84,10 +87,17 @@ impl Drop for Workers {
 }
 
 /// Starts them.
-pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>, idempotency: &Arc<Idempotency>) -> Workers {
+pub(crate) fn start(
+    store: &Arc<Store>,
+    pulse: &Arc<Pulse>,
+    idempotency: &Arc<Idempotency>,
+    events: &Arc<Events>,
+    capture: bool,
+) -> Workers {
     let mut tasks = vec![
         telemetry::spawn("store pulse", beat(store.clone(), pulse.clone())),
         telemetry::spawn("idempotency sweep", sweep(store.clone(), idempotency.clone())),
+        telemetry::spawn("events order", order(store.clone(), events.clone())),
     ];
     let mut listener = None;
     let (schema, config) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -103,7 +113,7 @@ pub(crate) fn start(store: &Arc<Store>, pulse: &Arc<Pulse>, idempotency: &Arc<Id
             Ok(heard) => listener = Some(heard),
             Err(error) => tracing::error!(%error, "the schema is not followed: listening failed"),
         }
-        tasks.push(telemetry::spawn("schema reload", follow(store.clone(), engine.clone(), schema.clone())));
+        tasks.push(telemetry::spawn("schema reload", follow(store.clone(), engine.clone(), schema.clone(), capture)));
     }
     Workers { tasks, schema, config, _listener: listener }
 }
@@ -137,9 +147,17 @@ async fn sweep(store: Arc<Store>, idempotency: Arc<Idempotency>) {
     }
 }
 
-async fn follow(store: Arc<Store>, engine: PostgresEngine, changed: Arc<Notify>) {
+/// Gives events their places, and wakes who waits for them.
+async fn order(store: Arc<Store>, events: Arc<Events>) {
+    events.keep_order(&store).await;
+}
+
+async fn follow(store: Arc<Store>, engine: PostgresEngine, changed: Arc<Notify>, capture: bool) {
     loop {
         changed.notified().await;
+        if capture {
+            Database::Postgres(engine.clone()).capture().await;
+        }
         loop {
             match engine.catalog().await {
                 Ok(mut catalog) => {

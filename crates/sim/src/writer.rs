@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use store::migrate::{File, Migrator, files};
 use store::sqlite::{Options, Place, SqliteEngine, Synchronous};
-use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Result, Scope, Tx};
+use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Result, Scope, Tx, Unit};
 use testkit::folder::Folder;
 use values::{Type, Value};
 
@@ -149,14 +149,15 @@ impl Participant for Recorder {
         "recorder"
     }
 
-    fn prepare(&self, conn: &mut dyn Connection, events: &[Event]) -> Result<()> {
+    fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> Result<()> {
+        let events = unit.events;
         let Some(first) = events.first() else { return Ok(()) };
         let job = job_of(&first.subject);
         reach(&self.shared, job, Moment::Preparing);
         for event in events {
             conn.execute(
                 "insert into event (id, subject) values (pg_nextval('public.event_id_seq'), ?1)",
-                &[Param::Text(Type::Text, event.subject.clone())],
+                &[Param::Text(Type::Text, event.subject.to_string())],
             )?;
         }
         if self.plant != Plant::LeavesOutside {
@@ -304,7 +305,7 @@ fn perform(tx: &mut Tx<'_>, job: i64, act: &Act, shared: &Shared, plant: Plant) 
             Act::BreaksSeal => "sim.seal.broken",
             _ => "sim.item.inserted",
         };
-        tx.emit(Event { kind, subject: format!("{job} item"), data: "{}".to_owned() });
+        tx.emit(Event::new(kind, format!("{job} item"), "{}"));
     }
     match act {
         Act::Pair(by) => {
@@ -318,7 +319,7 @@ fn perform(tx: &mut Tx<'_>, job: i64, act: &Act, shared: &Shared, plant: Plant) 
         _ => {}
     }
     if items == 0 {
-        tx.emit(Event { kind: "sim.job.done", subject: format!("{job} other"), data: "{}".to_owned() });
+        tx.emit(Event::new("sim.job.done", format!("{job} other"), "{}"));
     }
     reach(shared, job, Moment::Worked);
     if plant == Plant::AnswersEarly {

@@ -48,7 +48,7 @@ fn insert(tx: &mut Tx<'_>, n: i64) -> Result<()> {
     tx.conn().execute(ROW, &[text(&title), text(&"body ".repeat(30)), int(n)])?;
     tx.conn().execute(OUTBOX, &[text(&title), text("{}")])?;
     tx.conn().execute(LEAF, &[text(&title), text("{}")])?;
-    tx.emit(Event { kind: "bench.post.inserted", subject: title, data: "{}".to_owned() });
+    tx.emit(Event::new("bench.post.inserted", title, "{}"));
     Ok(())
 }
 

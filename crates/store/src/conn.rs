@@ -6,6 +6,7 @@ use std::time::Duration;
 use values::{Type, Value};
 
 use crate::error::Result;
+use crate::tx::Origin;
 
 /// Which engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +56,10 @@ pub struct Scope {
     pub role: Option<Arc<str>>,
     /// `request.jwt.claims`: a JSON object, with `role`.
     pub claims: Arc<str>,
+    /// Whom the claims are about; empty when they do not say.
+    pub subject: Arc<str>,
+    /// The request it belongs to; `None` for work of the house's own.
+    pub origin: Option<Arc<Origin>>,
     /// `request.method`.
     pub method: Arc<str>,
     /// `request.path`.
@@ -81,6 +86,8 @@ impl Default for Scope {
         Self {
             role: None,
             claims: empty.clone(),
+            subject: Arc::from(""),
+            origin: None,
             method: Arc::from(""),
             path: Arc::from(""),
             headers: empty.clone(),
@@ -112,6 +119,8 @@ pub trait Connection {
     fn query(&mut self, sql: &str, params: &[Param], each: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<u64>;
     /// Runs a statement that returns no rows; returns how many rows it changed.
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64>;
+    /// Runs a statement whose answer decides nothing: it may be on its way when this returns. Should it fail, so does the commit.
+    fn send(&mut self, sql: &str, params: &[Param]) -> Result<()>;
     /// Runs `f` so that its changes vanish when it fails, and the transaction goes on.
     fn savepoint(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()>;
     /// Runs `f` with the rights of the house rather than the caller's: for statements on the house's own tables, never for text that a

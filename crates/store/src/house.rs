@@ -61,6 +61,12 @@ impl Query {
         conn.query(self.sql(engine), params, &mut each)
     }
 
+    /// Sends it for its changes, without waiting for them where that costs time ([`Connection::send`]).
+    pub fn send(&self, conn: &mut dyn Connection, params: &[Param]) -> Result<()> {
+        let engine = conn.engine();
+        conn.send(self.sql(engine), params)
+    }
+
     /// Runs it for its changes; returns how many rows it changed.
     pub fn run(&self, conn: &mut dyn Connection, params: &[Param]) -> Result<u64> {
         let engine = conn.engine();
@@ -68,7 +74,8 @@ impl Query {
     }
 }
 
-/// The tables of a room: its versions in order, each a list of statements. A version that was released never changes.
+/// The tables of a room: its versions in order, each a list of statements. A version that was released never changes. A statement that begins
+/// with the word `{sqlite}` or `{postgres}` is run on that engine only.
 #[derive(Clone, Copy, Debug)]
 pub struct Tables {
     /// The room's name.
@@ -207,12 +214,24 @@ pub fn prepare(conn: &mut dyn Connection, rooms: &[&Tables]) -> Result<()> {
             continue;
         }
         for statement in room.versions.iter().skip(found).copied().flatten() {
-            conn.execute(&spell(engine, statement), &[])?;
+            if let Some(statement) = for_engine(engine, statement) {
+                conn.execute(&spell(engine, statement), &[])?;
+            }
         }
         let reached = i64::try_from(room.versions.len()).unwrap_or(i64::MAX);
         conn.execute(REACHED.sql(engine), &[text(room.room), int(reached)])?;
     }
     Ok(())
+}
+
+/// The statement, if it is this engine's.
+fn for_engine(engine: Engine, statement: &'static str) -> Option<&'static str> {
+    let (only, text) = match (statement.strip_prefix("{sqlite}"), statement.strip_prefix("{postgres}")) {
+        (Some(text), _) => (Engine::Sqlite, text),
+        (_, Some(text)) => (Engine::Postgres, text),
+        (None, None) => return Some(statement),
+    };
+    (only == engine).then_some(text.trim_start())
 }
 
 #[cfg(test)]

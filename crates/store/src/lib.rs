@@ -16,4 +16,4 @@ pub use catalog::Catalog;
 pub use conn::{Connection, Engine, Lane, Param, Row, Scope};
 pub use error::{Error, Result, SqlError};
 pub use store::Store;
-pub use tx::{Event, Participant, Participants, Tx};
+pub use tx::{Event, Origin, Participant, Participants, Tx, Unit, UnitId};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use store::postgres::{Options, PostgresEngine};
-use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Scope};
+use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Scope, Unit};
 use testkit::postgres::{Database, fresh_database};
 use values::{Type, Value};
 
@@ -435,12 +435,13 @@ impl Participant for Ledger {
     fn name(&self) -> &'static str {
         "ledger"
     }
-    fn prepare(&self, conn: &mut dyn Connection, events: &[Event]) -> store::Result<()> {
+    fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> store::Result<()> {
+        let events = unit.events;
         for event in events {
-            if event.subject == "refused" {
+            if &*event.subject == "refused" {
                 return Err(Error::sql("P0001", "not this one"));
             }
-            conn.execute("insert into ledger values ($1)", &[Param::Text(Type::Text, event.subject.clone())])?;
+            conn.execute("insert into ledger values ($1)", &[Param::Text(Type::Text, event.subject.to_string())])?;
         }
         Ok(())
     }
@@ -459,7 +460,7 @@ async fn participants_follow_in_the_same_transaction_and_may_refuse_it() {
         let done = engine
             .write::<_, Error>(Scope::default(), move |tx| {
                 tx.conn().execute("insert into t values (1)", &[])?;
-                tx.emit(Event { kind: "data.row.inserted", subject: subject.to_owned(), data: "{}".to_owned() });
+                tx.emit(Event::new("data.row.inserted", subject, "{}"));
                 Ok(())
             })
             .await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use store::sqlite::{Options, Place, SqliteEngine};
-use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Result, Row, Scope, Tx};
+use store::{Connection, Error, Event, Lane, Param, Participant, Participants, Result, Row, Scope, Tx, Unit};
 use values::{Type, Value};
 
 const SCHEMA: &str = "create table item (id integer primary key, name text not null unique) strict;
@@ -26,10 +26,11 @@ impl Participant for Ledger {
     fn name(&self) -> &'static str {
         self.table
     }
-    fn prepare(&self, conn: &mut dyn Connection, events: &[Event]) -> Result<()> {
+    fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> Result<()> {
+        let events = unit.events;
         for event in events {
             let sql = format!("insert into {} (subject) values (?1)", self.table);
-            conn.execute(&sql, &[Param::Text(Type::Text, event.subject.clone())])?;
+            conn.execute(&sql, &[Param::Text(Type::Text, event.subject.to_string())])?;
             if (self.refuses)(&event.subject) {
                 return Err(Error::sql("P0001", "refused by a participant"));
             }
@@ -50,7 +51,7 @@ async fn engine(options: Options, participants: Participants) -> SqliteEngine {
 
 fn insert(tx: &mut Tx<'_>, name: &str) -> Result<()> {
     tx.conn().execute("insert into item (name) values (?1)", &[Param::Text(Type::Text, name.to_owned())])?;
-    tx.emit(Event { kind: "test.item.inserted", subject: name.to_owned(), data: "{}".to_owned() });
+    tx.emit(Event::new("test.item.inserted", name, "{}"));
     Ok(())
 }
 
@@ -146,12 +147,12 @@ async fn a_group_that_fails_as_a_whole_runs_again_and_only_the_guilty_fail() {
         fn name(&self) -> &'static str {
             "sealer"
         }
-        fn prepare(&self, _: &mut dyn Connection, _: &[Event]) -> Result<()> {
+        fn prepare(&self, _: &mut dyn Connection, _: &Unit<'_>) -> Result<()> {
             Ok(())
         }
         fn seal(&self, _: &mut dyn Connection, group: &[Event]) -> Result<()> {
             self.0.fetch_add(1, Ordering::SeqCst);
-            if group.iter().any(|e| e.subject == "bad") { Err(Error::sql("P0001", "unsealed")) } else { Ok(()) }
+            if group.iter().any(|e| &*e.subject == "bad") { Err(Error::sql("P0001", "unsealed")) } else { Ok(()) }
         }
     }
     let sealer = Arc::new(Sealer(AtomicU32::new(0)));

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use idempotency::Running;
 use policy::RoleGuard;
 use store::catalog::{Catalog, Name, Relation};
-use store::{Scope, Store};
+use store::{Origin, Scope, Store};
 
 use crate::failure::Failure;
 use crate::openapi::OpenApiMode;
@@ -101,6 +101,8 @@ pub struct Caller {
     pub anonymous: bool,
     /// Whom the token is about (`sub`); empty when it does not say, or there is none.
     pub subject: Arc<str>,
+    /// The request this is about, for events and the log of audits.
+    pub origin: Option<Arc<Origin>>,
     /// The claims as a JSON object, `role` included.
     pub claims: Arc<str>,
     /// The request's headers as a JSON object, names in lower case, without cookies.
@@ -249,6 +251,8 @@ impl Data {
         Scope {
             role: Some(caller.role.clone()),
             claims: caller.claims.clone(),
+            subject: caller.subject.clone(),
+            origin: caller.origin.clone(),
             method: Arc::from(parts.method),
             path: Arc::from(parts.path),
             headers: caller.headers.clone(),

@@ -1,7 +1,7 @@
 //! Running a compiled write as a transaction function.
 
 use store::catalog::{Name, Relation};
-use store::{Connection, Event, Param, Row, SqlError, Tx};
+use store::{Connection, Param, Row, SqlError, Tx};
 use values::{Type, Value};
 
 use super::again::{Again, Lists};
@@ -29,15 +29,7 @@ impl Write {
             written: Written::default(),
         }
         .run()?;
-        if written.affected > 0 {
-            tx.emit(Event {
-                kind: "data.rows.written",
-                subject: self.relation.name.to_string(),
-                data: format!("{{\"rows\":{}}}", written.affected),
-            });
-        } else {
-            tx.quiet("no row was touched");
-        }
+        tx.quiet("changes of rows are taken down by the engine");
         Ok(written)
     }
 

@@ -68,6 +68,7 @@ fn caller(role: &str) -> Caller {
     Caller {
         role: role.into(),
         subject: "".into(),
+        origin: None,
         anonymous: role == "anon",
         claims: format!("{{\"role\":\"{role}\",\"sub\":\"11111111-1111-4111-8111-111111111111\"}}").into(),
         headers: "{}".into(),

@@ -58,6 +58,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("store", "Where data lives, and how the engines work."),
     ("auth", "Whose tokens are believed."),
     ("data", "The dialect of `/rest/v1`. These keys carry the names of PostgREST's settings without their `db-`."),
+    ("events", "What happened, as a log."),
     ("idempotency", "Writes under an `Idempotency-Key`, which are done once."),
     ("cors", "Which pages of other origins may read answers."),
     ("log", "What is said, and how."),
@@ -234,6 +235,11 @@ pub const KEYS: &[Key] = &[
     Key::new("data.app_settings", "Values for SQL, each as `name=value`: `current_setting('app.settings.name', true)` reads it. No place for secrets.", |s| {
         &mut s.data.app_settings
     }),
+    Key::new(
+        "events.capture",
+        "Every change of a row becomes an event in the transaction that makes it. Off, nothing is taken down, and writes cost less.",
+        |s| &mut s.events.capture,
+    ),
     Key::new(
         "idempotency.retention_hours",
         "How long the answer to a write under an `Idempotency-Key` is kept, in hours.",

@@ -21,6 +21,8 @@ pub struct Settings {
     pub cors: Cors,
     /// `[log]`
     pub log: Log,
+    /// `[events]`
+    pub events: Events,
     /// `[idempotency]`
     pub idempotency: Idempotency,
     /// `[metrics]`
@@ -263,6 +265,19 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// `[events]`
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the table of keys says what each is")]
+pub struct Events {
+    pub capture: bool,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { capture: true }
     }
 }
 

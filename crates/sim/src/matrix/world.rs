@@ -97,6 +97,7 @@ impl World {
         let caller = data::Caller {
             role: Arc::from(&*caller.role),
             subject: Arc::from(""),
+            origin: None,
             anonymous: caller.role == "anon",
             claims: Arc::from(&*caller.claims),
             headers: Arc::from("{}"),

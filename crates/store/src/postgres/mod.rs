@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use kernel::random::{Random as _, SystemRandom};
 use kernel::retry::RetryPolicy;
+use kernel::time::{Clock as _, SystemClock};
 use tokio::sync::oneshot;
 
 use self::decode::Zone;
@@ -40,7 +41,7 @@ use self::txn::{Cancel, Mode, Txn};
 use crate::catalog::Catalog;
 use crate::conn::{Connection, Lane, Scope};
 use crate::error::{Error, Result};
-use crate::tx::{Participants, Tx};
+use crate::tx::{Participants, Tx, Unit, new_unit};
 
 pub use self::counts::Counts;
 pub use self::introspect::load_catalog;
@@ -77,6 +78,8 @@ pub struct Options {
     pub idle: Duration,
     /// How old a connection may grow before it is replaced.
     pub lifetime: Duration,
+    /// Transactions carry their unit's id and context as settings, for the triggers that take down changes of rows.
+    pub capture: bool,
     /// How often a write may be run, the first time included, when the server asks for it (serialisation failures, deadlocks).
     pub attempts_max: u32,
 }
@@ -97,6 +100,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(5),
             idle: Duration::from_secs(600),
             lifetime: Duration::from_secs(1_800),
+            capture: false,
             attempts_max: 8,
         }
     }
@@ -348,7 +352,9 @@ impl Inner {
         // The caller need not wait for the end of a transaction that changed nothing.
         answer(caught(|| f(&mut txn)));
         txn.rollback_unseen();
-        if txn.is_broken() {
+        let broken = txn.is_broken();
+        drop(txn);
+        if broken {
             worker.give_up();
         }
     }
@@ -366,18 +372,35 @@ impl Inner {
             attempts_max: self.options.attempts_max,
         };
         let deadline = Instant::now() + scope.timeout;
+        let id = new_unit(SystemClock.now().0, &SystemRandom);
+        let unit_settings = if self.options.capture {
+            vec![("mainstay.unit", id.to_string()), ("mainstay.context", scope.context())]
+        } else {
+            Vec::new()
+        };
         let mut attempts = 0;
         let mut reconnected = false;
         loop {
             attempts += 1;
             let zone = self.zone(worker, scope)?;
-            let mut txn = Txn::new(&worker.runtime, worker.link()?, scope, Mode::Write, zone, deadline, cancel);
+            let mut txn = Txn::new(&worker.runtime, worker.link()?, scope, Mode::Write, zone, deadline, cancel)
+                .with_settings(unit_settings.clone());
             let done = caught(|| {
-                let mut tx = Tx::new(&mut txn);
+                let mut tx = Tx::new(&mut txn, id);
                 let value = f(&mut tx)?;
-                let (events, _quiet) = tx.finish();
+                let (said, _quiet) = tx.finish();
+                if self.participants.is_empty() {
+                    return Ok(value);
+                }
+                let mut events = Vec::new();
                 for participant in self.participants.iter() {
-                    participant.prepare(&mut txn, &events)?;
+                    events.extend(participant.gather(&mut txn, id)?);
+                }
+                let written = events.len();
+                events.extend(said);
+                let unit = Unit { id, at: txn.now(), scope, events: &events, written };
+                for participant in self.participants.iter() {
+                    participant.prepare(&mut txn, &unit)?;
                 }
                 for participant in self.participants.iter() {
                     participant.seal(&mut txn, &events)?;
@@ -394,10 +417,14 @@ impl Inner {
             if done.is_err() {
                 txn.rollback();
             }
+            drop(txn);
             if broken {
                 worker.give_up();
             }
-            let Err(error) = done else { return done };
+            let Err(error) = done else {
+                self.participants.iter().for_each(|participant| participant.committed());
+                return done;
+            };
             if broken && safe_to_repeat && !reconnected {
                 reconnected = true;
                 worker.ready()?;

@@ -12,6 +12,17 @@ use crate::conn::Param;
 #[derive(Debug)]
 pub(crate) struct TextParam<'a>(Option<Cow<'a, str>>);
 
+impl TextParam<'_> {
+    fn into_owned(self) -> TextParam<'static> {
+        TextParam(self.0.map(|text| Cow::Owned(text.into_owned())))
+    }
+}
+
+/// The parameters of a statement that travels on its own.
+pub(crate) fn owned(params: &[Param]) -> Vec<TextParam<'static>> {
+    encode(params).into_iter().map(TextParam::into_owned).collect()
+}
+
 impl ToSql for TextParam<'_> {
     fn to_sql(&self, _: &Wire, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         Ok(match &self.0 {

@@ -7,11 +7,12 @@
 //!   written. The connection is given up.
 //! - the settings fail (no such role, a bad time zone): the transaction is aborted, so the server refuses the statement.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
@@ -93,7 +94,14 @@ pub(crate) struct Txn<'a> {
     broken: Cell<bool>,
     statements: Cell<u64>,
     depth: u32,
+    /// Settings of this transaction beside the scope's.
+    more: Vec<(&'static str, String)>,
+    /// Statements that were sent and whose answers nobody has looked at yet.
+    sent: Vec<Sent<'a>>,
 }
+
+/// A statement on its way.
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + 'a>>;
 
 impl<'a> Txn<'a> {
     pub(crate) fn new(
@@ -121,7 +129,22 @@ impl<'a> Txn<'a> {
             broken: Cell::new(false),
             statements: Cell::new(0),
             depth: 0,
+            more: Vec::new(),
+            sent: Vec::new(),
         }
+    }
+
+    /// Has the transaction begin with these settings too.
+    pub(crate) fn with_settings(mut self, more: Vec<(&'static str, String)>) -> Self {
+        self.more = more;
+        self
+    }
+
+    /// The settings it begins with: the role is the last of them.
+    fn settings(&self) -> Result<Vec<(&str, Cow<'_, str>)>> {
+        let mut pairs: Vec<_> = self.more.iter().map(|(name, value)| (*name, Cow::Borrowed(value.as_str()))).collect();
+        pairs.extend(scope::settings(self.scope, self.left()?));
+        Ok(pairs)
     }
 
     /// May running the function again succeed, after a serialisation failure or a deadlock.
@@ -135,7 +158,7 @@ impl<'a> Txn<'a> {
     }
 
     /// Ends the transaction for good. When this fails, nothing is known to be committed.
-    pub(crate) fn commit(&self) -> Result<()> {
+    pub(crate) fn commit(&mut self) -> Result<()> {
         if self.stage.get() == Stage::New {
             return self.late.take().map_or(Ok(()), Err);
         }
@@ -147,7 +170,22 @@ impl<'a> Txn<'a> {
                 "current transaction is aborted, commands ignored until end of transaction block",
             ));
         }
-        let done = self.runtime.block_on(self.link.client.batch_execute("commit"));
+        let sent = std::mem::take(&mut self.sent);
+        let done = self.runtime.block_on(async {
+            // On its way before any answer is waited for. Had one of the statements failed, it is a rollback for the server.
+            let mut commit = pin!(self.link.client.batch_execute("commit"));
+            let mut done = None;
+            if let Poll::Ready(early) = commit.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                done = Some(early);
+            }
+            for statement in sent {
+                statement.await?;
+            }
+            match done {
+                Some(done) => done,
+                None => commit.await,
+            }
+        });
         done.map_err(|error| self.note(failure::of(&error)))
     }
 
@@ -228,7 +266,7 @@ impl<'a> Txn<'a> {
     }
 
     /// Sends `begin` and the settings. Both are on their way after the first poll.
-    async fn open(&self, setup: &Statement, pairs: &[(&str, std::borrow::Cow<'_, str>)]) -> Result<()> {
+    async fn open(&self, setup: &Statement, pairs: &[(&str, Cow<'_, str>)]) -> Result<()> {
         let begin = match self.mode {
             Mode::Read => "begin isolation level repeatable read, read only",
             Mode::Write => "begin read write",
@@ -251,7 +289,7 @@ impl<'a> Txn<'a> {
     }
 
     async fn open_alone(&self) -> Result<()> {
-        let pairs = scope::settings(self.scope, self.left()?);
+        let pairs = self.settings()?;
         let setup = self.setup_statement(pairs.len()).await?;
         self.open(&setup, &pairs).await
     }
@@ -270,7 +308,7 @@ impl<'a> Txn<'a> {
         let encoded = params::encode(params);
         let known = self.link.prepared(self.scope.role.as_deref(), sql);
         if self.stage.get() == Stage::New {
-            let pairs = scope::settings(self.scope, self.left()?);
+            let pairs = self.settings()?;
             let setup = self.setup_statement(pairs.len()).await?;
             if let Some(prepared) = known {
                 let first = client.query_raw(&prepared.statement, encoded.iter());
@@ -379,7 +417,7 @@ fn timed_out() -> Error {
     Error::sql("57014", TIMED_OUT)
 }
 
-impl Connection for Txn<'_> {
+impl<'a> Connection for Txn<'a> {
     fn engine(&self) -> Engine {
         Engine::Postgres
     }
@@ -390,6 +428,30 @@ impl Connection for Txn<'_> {
 
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64> {
         self.runtime.block_on(self.run(sql, params, &mut |_| Ok(()))).map(|(_, changed)| changed)
+    }
+
+    fn send(&mut self, sql: &str, params: &[Param]) -> Result<()> {
+        if self.stage.get() == Stage::New || self.failed.get() {
+            return self.execute(sql, params).map(drop);
+        }
+        let prepared = match self.link.prepared(self.scope.role.as_deref(), sql) {
+            Some(prepared) => prepared,
+            None => self.runtime.block_on(self.guarded(self.prepare(sql)))?,
+        };
+        let (client, encoded) = (&self.link.client, params::owned(params));
+        let mut statement: Sent<'a> = Box::pin(async move {
+            let mut rows = pin!(client.query_raw(&prepared.statement, encoded.iter()).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        });
+        self.statements.set(self.statements.get() + 1);
+        match statement.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done.map_err(|error| self.note(failure::of(&error))),
+            Poll::Pending => {
+                self.sent.push(statement);
+                Ok(())
+            }
+        }
     }
 
     fn as_house(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()> {

@@ -4,9 +4,8 @@ use rusqlite::types::{Null, ToSqlOutput, ValueRef as Raw};
 use rusqlite::{Statement, ToSql};
 use values::{Type, Value, ValueRef};
 
-use super::Shared;
 use super::error::{Side, interrupted, translate};
-use super::session;
+use super::{Shared, capture, session};
 use crate::conn::{Connection, Engine, Param, Row};
 use crate::error::{Error, Result};
 
@@ -96,6 +95,7 @@ impl Connection for Conn<'_> {
     }
 
     fn query(&mut self, sql: &str, params: &[Param], each: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<u64> {
+        let mark = capture::mark();
         let mut statement = self.prepare(sql, params)?;
         let reads = statement.readonly();
         let session = session::values_session();
@@ -113,19 +113,31 @@ impl Connection for Conn<'_> {
                     return Ok(count);
                 }
                 // SQLite undoes a statement that fails.
-                Err(error) => return Err(self.failed(error)),
+                Err(error) => {
+                    capture::back_to(mark);
+                    return Err(self.failed(error));
+                }
             }
             count += 1;
         }
     }
 
     fn execute(&mut self, sql: &str, params: &[Param]) -> Result<u64> {
+        let mark = capture::mark();
         let mut statement = self.prepare(sql, params)?;
         let reads = statement.readonly();
         let mut rows = statement.raw_query();
-        while rows.next().map_err(|e| self.failed(e))?.is_some() {}
+        let undone = |error| {
+            capture::back_to(mark);
+            self.failed(error)
+        };
+        while rows.next().map_err(undone)?.is_some() {}
         self.wrote |= !reads;
         Ok(if reads { 0 } else { self.db.changes() })
+    }
+
+    fn send(&mut self, sql: &str, params: &[Param]) -> Result<()> {
+        self.execute(sql, params).map(drop)
     }
 
     fn as_house(&mut self, f: &mut dyn FnMut(&mut dyn Connection) -> Result<()>) -> Result<()> {
@@ -144,6 +156,7 @@ impl Connection for Conn<'_> {
         }
         // Equal names nest: each statement means the innermost one.
         self.run("savepoint inner")?;
+        let mark = capture::mark();
         self.depth += 1;
         let result = f(self);
         self.depth -= 1;
@@ -152,6 +165,7 @@ impl Connection for Conn<'_> {
                 return result;
             }
             self.run("rollback to inner")?;
+            capture::back_to(mark);
         }
         self.run("release inner")?;
         result

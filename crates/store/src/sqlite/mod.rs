@@ -11,6 +11,7 @@
 //! - No thread waits without a bound: queues are bounded, functions have deadlines, and a caller that goes away stops its read.
 //! - One process per database: a second one is refused when it opens the file, but may look at it ([`SqliteEngine::look`]).
 
+mod capture;
 mod checkpoint;
 mod connection;
 mod error;
@@ -19,6 +20,7 @@ mod ffi;
 mod functions;
 mod lock;
 mod look;
+mod preupdate;
 mod queue;
 mod reader;
 mod sequence;
@@ -108,6 +110,8 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Prepared statements that each connection keeps.
     pub statements_cached_max: usize,
+    /// Changes of users' rows become events of the unit that makes them.
+    pub capture: bool,
     /// A function that changes rows must emit an event or be quiet about it. On in debug builds.
     pub events_required: bool,
     /// Time.
@@ -133,6 +137,7 @@ impl Default for Options {
             wal_checkpoint_pages: 8000,
             busy_timeout: Duration::from_millis(250),
             statements_cached_max: 256,
+            capture: false,
             events_required: cfg!(debug_assertions),
             clock: Arc::new(SystemClock),
         }
@@ -338,7 +343,16 @@ impl SqliteEngine {
         judge(&scope)?;
         let (reply, answer) = oneshot::channel();
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
-        let task = WriteTask { scope, deadline, now_us: None, tape: Tape::default(), function, outcome: None, reply };
+        let task = WriteTask {
+            scope,
+            deadline,
+            now_us: None,
+            unit: None,
+            tape: Tape::default(),
+            function,
+            outcome: None,
+            reply,
+        };
         self.write.hand_in(Work::Function(Box::new(task))).await.map_err(|(_, why)| refused(why))?;
         answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
     }

@@ -9,7 +9,7 @@ use rusqlite::limits::Limit;
 use values::{EnumType, RangeKind, Type};
 
 use super::error::{Side, translate};
-use super::{Shared, Synchronous, checkpoint, functions, session};
+use super::{Shared, Synchronous, checkpoint, functions, preupdate, session};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 
@@ -67,6 +67,9 @@ fn configure(db: &mut Connection, shared: &Shared, side: Side) -> rusqlite::Resu
         };
         db.execute_batch(&format!("pragma synchronous = {synchronous}; pragma wal_autocheckpoint = 0"))?;
         checkpoint::watch(db, shared.wal_pages.clone())?;
+        if options.capture {
+            preupdate::watch(db);
+        }
     } else {
         db.execute_batch("pragma query_only = on")?;
     }

@@ -25,10 +25,10 @@ use super::queue::Queue;
 use super::reader::again;
 use super::sequence::{self, Sequences};
 use super::session::{self, Stopped, Tape};
-use super::{Shared, ffi, setup, wal};
+use super::{Shared, capture, ffi, setup, wal};
 use crate::conn::Scope;
 use crate::error::{Error, Result, SqlError};
-use crate::tx::{Event, Participants, Tx};
+use crate::tx::{Event, Participants, Tx, Unit, UnitId, new_unit};
 
 /// A write function on its way to the writer. It may run several times and answers once.
 pub(super) trait WriteJob: Send {
@@ -40,6 +40,8 @@ pub(super) trait WriteJob: Send {
     fn abandoned(&self) -> bool;
     /// Transaction time: that of the first run, so that a second one gives the same result.
     fn now_us(&mut self, now: i64) -> i64;
+    /// Its unit's id, made when it first runs.
+    fn unit(&mut self, now: i64) -> UnitId;
     /// What it drew at random when it last ran.
     fn tape(&mut self) -> &mut Tape;
     /// Runs it and keeps the answer; true when it succeeded.
@@ -55,6 +57,7 @@ pub(super) struct WriteTask<T, E, F> {
     pub(super) scope: Scope,
     pub(super) deadline: Deadline,
     pub(super) now_us: Option<i64>,
+    pub(super) unit: Option<UnitId>,
     pub(super) tape: Tape,
     pub(super) function: F,
     pub(super) outcome: Option<Result<T, E>>,
@@ -78,6 +81,9 @@ where
     }
     fn now_us(&mut self, now: i64) -> i64 {
         *self.now_us.get_or_insert(now)
+    }
+    fn unit(&mut self, now: i64) -> UnitId {
+        *self.unit.get_or_insert_with(|| new_unit(now, &kernel::SystemRandom))
     }
     fn tape(&mut self) -> &mut Tape {
         &mut self.tape
@@ -223,6 +229,11 @@ impl Writer {
         }
         if let Some(catalog) = catalog {
             session::with(|session| session.sequences.get_or_insert_default().learn(&catalog));
+            if self.shared.options.capture
+                && let Err(error) = capture::learn(&self.db, &catalog)
+            {
+                tracing::error!(%error, "the writer does not know the new tables: their changes make no events");
+            }
         }
     }
 
@@ -369,11 +380,15 @@ impl Writer {
 
     fn follow_up(&self, job: &mut dyn WriteJob, conn: &mut Conn<'_>, events: &mut Vec<Event>) -> bool {
         let changes = self.db.total_changes();
+        let at = session::with(|session| session.now_us);
+        let id = job.unit(at);
+        capture::begin();
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let mut tx = Tx::new(conn);
+            let mut tx = Tx::new(conn, id);
             let kept = job.run(&mut tx);
             (kept, tx.finish())
         }));
+        let captured = capture::end();
         let (own, quiet) = match ran {
             Ok((true, finished)) => finished,
             Ok((false, _)) => return false,
@@ -382,14 +397,25 @@ impl Writer {
                 return false;
             }
         };
+        let mut own = own;
+        match captured {
+            // What rows did comes first: what a room says happened to them follows from it.
+            Ok(rows) if !rows.is_empty() => drop(own.splice(0..0, rows)),
+            Ok(_) => {}
+            Err(error) => {
+                job.refuse(error);
+                return false;
+            }
+        }
         let silent = own.is_empty() && quiet.is_none() && self.db.total_changes() != changes;
         if silent && self.shared.options.events_required {
             let reason = "a transaction function changed rows, emitted no event and was not quiet about it";
             job.refuse(Error::Internal(reason.to_owned()));
             return false;
         }
+        let unit = Unit { id, at, scope: job.scope(), events: &own, written: 0 };
         for participant in self.participants.iter() {
-            let prepared = catch_unwind(AssertUnwindSafe(|| participant.prepare(conn, &own)));
+            let prepared = catch_unwind(AssertUnwindSafe(|| participant.prepare(conn, &unit)));
             let refused = match prepared {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) => error,
@@ -422,6 +448,9 @@ impl Writer {
             Ok(()) => {
                 session::with(|session| session.sequences.get_or_insert_default().written());
                 self.log.wrote();
+                if kept > 0 {
+                    self.participants.iter().for_each(|participant| participant.committed());
+                }
                 Ok(())
             }
             Err(error) => {

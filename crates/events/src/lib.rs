@@ -1,0 +1,38 @@
+//! What happened: an event for every change of a caller's row, written in the unit that made the change.
+//!
+//! # What
+//! A log of events in one order without gaps. On SQLite the engine tells of each changed row and this room writes it down as the
+//! unit's participant; on PostgreSQL triggers do, so that changes made past the house (with psql) are seen as well.
+//!
+//! # Words
+//! An *event* is what one change of one row was: kind, subject, the row before and after. Its *key* says what it is in order with. Its
+//! *position* is its place in the log; readers go by positions and by nothing else. A *unit* is the transaction it belongs to.
+//!
+//! # Invariants
+//! - An event is committed with its change or not at all.
+//! - Positions have no gaps, and a position that was read stays what it was. An event that commits late comes later in the log; it is
+//!   never put before one that somebody may have read.
+//! - Events of one key are in the order of their changes.
+//! - Values of columns whose comment says `@sensitive` are not in events.
+//!
+//! # Walk
+//! [`Recorder`] writes a unit's events; `capture` installs PostgreSQL's triggers; `order` gives positions where the engine does not;
+//! [`Events::read`] reads the log and [`Events::wait`] waits for it to grow; [`present`]
+//! has an event's form on the wire.
+//!
+//! # Not here
+//! Who may read the log (`server`); the audit log.
+
+mod capture;
+mod model;
+mod order;
+pub mod present;
+mod recorder;
+mod service;
+mod store;
+
+pub use capture::install;
+pub use model::Logged;
+pub use recorder::Recorder;
+pub use service::{Config, Events};
+pub use store::TABLES;

@@ -1,0 +1,42 @@
+//! The participant: a unit's events, written before the unit commits.
+
+use std::sync::Arc;
+
+use store::{Connection, Event, Participant, Result, Unit, UnitId};
+use tokio::sync::Notify;
+
+use crate::store as log;
+
+/// Writes down the events of each unit.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    pub(crate) wrote: Arc<Notify>,
+}
+
+impl Participant for Recorder {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn gather(&self, conn: &mut dyn Connection, unit: UnitId) -> Result<Vec<Event>> {
+        let mut found = Vec::new();
+        conn.as_house(&mut |conn| {
+            found = log::of_unit(conn, &unit.to_string())?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> Result<()> {
+        let new = &unit.events[unit.written..];
+        if !new.is_empty() {
+            let (id, context) = (unit.id.to_string(), unit.scope.context());
+            conn.as_house(&mut |conn| new.iter().try_for_each(|event| log::add(conn, &id, event, &context, unit.at)))?;
+        }
+        Ok(())
+    }
+
+    fn committed(&self) {
+        self.wrote.notify_one();
+    }
+}

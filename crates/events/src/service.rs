@@ -1,0 +1,93 @@
+//! Reading the log, and waiting for it to grow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Lane, Participant, Scope, Store};
+use tokio::sync::Notify;
+
+use crate::model::Logged;
+use crate::recorder::Recorder;
+use crate::store as log;
+
+/// The room's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Events that one reading gets at most.
+    pub page_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { page_max: 1_000 }
+    }
+}
+
+/// The room.
+#[derive(Debug, Default)]
+pub struct Events {
+    config: Config,
+    recorder: Arc<Recorder>,
+    grown: Notify,
+}
+
+impl Events {
+    /// The room with its settings.
+    pub fn new(config: Config) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// Who writes down the events of each unit.
+    pub fn recorder(&self) -> Arc<dyn Participant> {
+        self.recorder.clone()
+    }
+
+    /// Events after a position, in order, at most `most` of them and never more than the configuration allows.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read(&self, store: &Store, after: i64, most: u32) -> store::Result<Vec<Logged>> {
+        let most = i64::from(most.min(self.config.page_max));
+        store.read(Scope::default(), Lane::Short, move |conn| log::read(conn, after, most)).await
+    }
+
+    /// The same; when there are none yet, waits for one as long as told.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn wait(&self, store: &Store, after: i64, most: u32, wait: Duration) -> store::Result<Vec<Logged>> {
+        let found = self.read(store, after, most).await?;
+        if !found.is_empty() || wait.is_zero() {
+            return Ok(found);
+        }
+        let looking = async {
+            loop {
+                let mut grown = std::pin::pin!(self.grown.notified());
+                // From here on a wake-up counts, also one that comes while the log is read.
+                grown.as_mut().enable();
+                let found = self.read(store, after, most).await?;
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+                grown.await;
+            }
+        };
+        tokio::time::timeout(wait, looking).await.unwrap_or_else(|_| Ok(Vec::new()))
+    }
+
+    /// The last position; 0 for an empty log.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn last(&self, store: &Store) -> store::Result<i64> {
+        store.read(Scope::default(), Lane::Short, log::last).await
+    }
+
+    pub(crate) async fn wrote(&self) {
+        self.recorder.wrote.notified().await;
+    }
+
+    pub(crate) fn wake(&self) {
+        self.grown.notify_waiters();
+    }
+}
