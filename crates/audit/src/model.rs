@@ -43,6 +43,11 @@ pub enum Outcome {
 impl Outcome {
     const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Failed];
 
+    /// The outcome of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+
     /// The word in the record.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -207,7 +212,7 @@ impl Record {
             personal: members.object("personal")?.map(|sealed| Sealed::read(sealed.0)).transpose()?,
             action: members.need("action")?,
             object: members.need("object")?,
-            outcome: Outcome::ALL.into_iter().find(|o| o.as_str() == outcome).ok_or(RecordError::Member("outcome"))?,
+            outcome: Outcome::parse(&outcome).ok_or(RecordError::Member("outcome"))?,
             policy: members.text("policy")?,
             reason: members.text("reason")?,
             request: members

@@ -48,6 +48,12 @@ pub enum Failure {
     Other(String),
 }
 
+impl From<audit::AuditError> for Failure {
+    fn from(error: audit::AuditError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
 impl Failure {
     /// What the process ends with.
     pub fn exit_code(&self) -> u8 {

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use web::health::{Health, Probe};
 use web::{App as WebApp, Cors, Drained, Limits, Listener};
 
+use crate::audit::Log;
 use crate::config::settings::{OpenApiMode, TxEnd, Verbosity};
 use crate::config::{App, Settings};
 use crate::database::{Database, Watch};
@@ -27,12 +28,12 @@ use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::front::{Desk, Front, at_start_only};
 use crate::keys::Keys;
-use crate::routes::{REST, Routes};
+use crate::routes::{Logs, REST, Routes};
 use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
 /// The tables of the rooms, in the order in which they are made.
-pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES];
+pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES, &audit::TABLES];
 
 /// The house. It has no state of its own: what runs is [`Running`].
 pub struct House;
@@ -85,6 +86,8 @@ impl House {
         let retention = Duration::from_secs(settings.idempotency.retention_hours * 3_600);
         let idempotency = Arc::new(Idempotency::new(idempotency::Config { retention }));
 
+        let audit = Log::open(app, store.clone(), clock.clone())?;
+
         // Capabilities.
         let desk = Desk::open(app, store.clone(), &keys, clock.clone()).await?;
         let data = desk.data.clone();
@@ -92,7 +95,8 @@ impl House {
 
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
-        let workers = workers::start(&store, &pulse, &idempotency, &events, settings.events.capture);
+        let capture = settings.events.capture;
+        let workers = workers::start(&store, &pulse, &idempotency, &events, capture, audit.as_ref());
         let health = Arc::new(checks(&pulse));
         measures::register(&registry, &store);
 
@@ -101,7 +105,7 @@ impl House {
         let routes = Routes::new(
             front.clone(),
             idempotency,
-            Feed { events, store: store.clone() },
+            Logs { feed: Feed { events, store: store.clone() }, audit },
             health.clone(),
             metrics,
             app.name(),

@@ -60,7 +60,7 @@ impl Keys {
         match &auth.jwt_secret {
             Some(secret) if secret.expose().trim_start().starts_with('{') => Ok(Self::default()),
             Some(secret) => Self::signed_with(secret.clone(), auth.jwt_secret_is_base64, &auth.anon_role),
-            None => Self::signed_with(generated(&app.data_dir())?, false, &auth.anon_role),
+            None => Self::signed_with(generated(&app.data_dir(), SECRET_FILE)?, false, &auth.anon_role),
         }
     }
 
@@ -107,9 +107,9 @@ pub fn make_data_dir(folder: &Path) -> Result<(), KeysError> {
     })
 }
 
-/// The secret of the data folder, made when it is not there. Two processes that start at once agree on one.
-fn generated(folder: &Path) -> Result<Secret<String>, KeysError> {
-    let path = folder.join(SECRET_FILE);
+/// A secret of the data folder, made when it is not there. Two processes that start at once agree on one.
+pub(crate) fn generated(folder: &Path, name: &str) -> Result<Secret<String>, KeysError> {
+    let path = folder.join(name);
     let failed = |error: io::Error| KeysError::Folder(format!("the secret {} cannot be kept: {error}", path.display()));
     match read(&path) {
         Ok(secret) => return Ok(secret),
@@ -118,7 +118,7 @@ fn generated(folder: &Path) -> Result<Secret<String>, KeysError> {
     }
     make_data_dir(folder)?;
     // Written beside and linked into place whole: whoever comes second finds the first one's secret, never half of it.
-    let beside = folder.join(format!("{SECRET_FILE}.{}", std::process::id()));
+    let beside = folder.join(format!("{name}.{}", std::process::id()));
     let linked = write(&beside, random_secret(&SystemRandom).expose()).and_then(|()| fs::hard_link(&beside, &path));
     fs::remove_file(&beside).ok();
     match linked {

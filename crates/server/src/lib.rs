@@ -18,6 +18,7 @@
 //! ## Not here
 //! The dialect (`data`), HTTP (`web`), engines and migrations (`store`).
 
+pub mod audit;
 pub mod caller;
 pub mod cli;
 pub mod config;

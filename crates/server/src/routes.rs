@@ -22,6 +22,7 @@ use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
 use crate::feed::Feed;
+use crate::audit::{self, AUDIT, Log};
 use crate::front::{Desk, Front};
 
 /// The verb is not one of the route's.
@@ -59,6 +60,7 @@ enum Place {
     Ready,
     Startup,
     Metrics,
+    Audit,
 }
 
 /// The table of routes. The first stands for all that is not in it.
@@ -73,7 +75,16 @@ const TABLE: &[(Place, Route)] = &[
     (Place::Ready, Route::quiet("/readyz")),
     (Place::Startup, Route::quiet("/startupz")),
     (Place::Metrics, Route::quiet("/metrics")),
+    (Place::Audit, Route::new("/audit/v1/{file}")),
 ];
+
+/// What the house writes down, for reading.
+pub struct Logs {
+    /// What happened.
+    pub feed: Feed,
+    /// The audit log, when there is one.
+    pub audit: Option<Log>,
+}
 
 /// All that answers requests.
 pub struct Routes {
@@ -82,8 +93,8 @@ pub struct Routes {
     pub front: Arc<Front>,
     /// What makes a request that comes again one effect.
     pub idempotency: Arc<Idempotency>,
-    /// What happened.
-    pub feed: Feed,
+    /// What can be read back.
+    pub logs: Logs,
     /// What probes are told.
     pub health: Arc<Health>,
     /// What is counted; none when `/metrics` is not served.
@@ -99,7 +110,7 @@ impl Routes {
     pub fn new(
         front: Arc<Front>,
         idempotency: Arc<Idempotency>,
-        feed: Feed,
+        logs: Logs,
         health: Arc<Health>,
         metrics: Option<Arc<Registry>>,
         title: String,
@@ -109,7 +120,7 @@ impl Routes {
             table: TABLE.iter().map(|(_, route)| *route).collect(),
             front,
             idempotency,
-            feed,
+            logs,
             health,
             metrics,
             title,
@@ -130,6 +141,7 @@ fn place(path: &str) -> Place {
         "/metrics" => Place::Metrics,
         _ => match path.strip_prefix(REST) {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Rest,
+            _ if path.strip_prefix(AUDIT).is_some_and(|rest| rest.starts_with('/')) => Place::Audit,
             _ => Place::Unknown,
         },
     }
@@ -149,6 +161,10 @@ impl Handler for Routes {
         let head = &request.head;
         match place {
             Place::Rest => self.rest(request).await,
+            Place::Audit => match &self.logs.audit {
+                Some(log) => audit::answer(log, &self.front.desk(), request).await,
+                None => Err(Error::new(&NOT_FOUND, "The audit log is switched off (audit.enabled).")),
+            },
             Place::Unknown => {
                 Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
             }
@@ -245,7 +261,7 @@ impl Routes {
     async fn events(&self, request: &Request) -> Result<Response> {
         let desk = self.front.desk();
         let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error))?;
-        self.feed.answer(&request.head, &caller).await
+        self.logs.feed.answer(&request.head, &caller).await
     }
 
     /// The description of what this caller may do.
@@ -438,6 +454,9 @@ mod tests {
             ("/startupz", Place::Startup),
             ("/metrics", Place::Metrics),
             ("/artist", Place::Unknown),
+            ("/audit/v1/checkpoint", Place::Audit),
+            ("/audit/v1", Place::Unknown),
+            ("/audit/v1x", Place::Unknown),
         ] {
             assert_eq!(place(path), want, "{path}");
         }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use web::health::CheckResult;
 
 use crate::database::Database;
+use crate::audit::{self, Log};
 
 /// How often the store is asked whether it answers.
 const BEAT: Duration = Duration::from_secs(1);
@@ -93,12 +94,16 @@ pub(crate) fn start(
     idempotency: &Arc<Idempotency>,
     events: &Arc<Events>,
     capture: bool,
+    audit: Option<&Log>,
 ) -> Workers {
     let mut tasks = vec![
         telemetry::spawn("store pulse", beat(store.clone(), pulse.clone())),
         telemetry::spawn("idempotency sweep", sweep(store.clone(), idempotency.clone())),
         telemetry::spawn("events order", order(store.clone(), events.clone())),
     ];
+    if let Some(log) = audit {
+        tasks.push(telemetry::spawn("audit seal", audit::seal(log.clone())));
+    }
     let mut listener = None;
     let (schema, config) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     if let Some(engine) = store.as_postgres() {

@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how commands end.
 
+mod audit;
 mod config;
 mod db;
 mod handbook;
@@ -44,6 +45,9 @@ enum Command {
     /// Look after an app's database
     #[command(subcommand)]
     Db(db::Db),
+    /// Verify, prove, search and export the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show or check an app's settings
     #[command(subcommand)]
     Config(config::Config),
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::New(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Db(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Handbook(command) => command.run(),
         Command::Version => {

@@ -60,6 +60,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("data", "The dialect of `/rest/v1`. These keys carry the names of PostgREST's settings without their `db-`."),
     ("events", "What happened, as a log."),
     ("idempotency", "Writes under an `Idempotency-Key`, which are done once."),
+    ("audit", "The log of acts that anyone with its public key can verify."),
     ("cors", "Which pages of other origins may read answers."),
     ("log", "What is said, and how."),
     ("metrics", "What is counted."),
@@ -246,6 +247,29 @@ pub const KEYS: &[Key] = &[
         |s| &mut s.idempotency.retention_hours,
     )
     .between(1, 720),
+    Key::new("audit.enabled", "Keep the audit log, and serve it under `/audit/v1`.", |s| &mut s.audit.enabled),
+    Key::new(
+        "audit.origin",
+        "Name of the log, in its checkpoints and of its key, such as `audit.example.org/shop`. A log keeps its name. Default: the folder's name and `/audit`.",
+        |s| &mut s.audit.origin,
+    ),
+    Key::new(
+        "audit.checkpoint_interval_ms",
+        "How often new entries get their place in the tree and a checkpoint is signed, in milliseconds: the longest an act waits for its proof.",
+        |s| &mut s.audit.checkpoint_interval_ms,
+    )
+    .between(50, 3_600_000),
+    Key::new(
+        "audit.signing_key",
+        "What signs checkpoints: 32 random bytes in base64url. Servers of one database need the same. Without it one is made in the data folder.",
+        |s| &mut s.audit.signing_key,
+    )
+    .secret(),
+    Key::new(
+        "audit.witness_logs",
+        "Verifier keys of other logs whose checkpoints are cosigned here (`/audit/v1/add-checkpoint`).",
+        |s| &mut s.audit.witness_logs,
+    ),
     Key::new(
         "cors.allowed_origins",
         "Origins whose pages may read answers, such as `https://app.example.org`, with credentials. Empty: any origin, without.",

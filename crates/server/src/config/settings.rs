@@ -25,6 +25,8 @@ pub struct Settings {
     pub events: Events,
     /// `[idempotency]`
     pub idempotency: Idempotency,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[metrics]`
     pub metrics: Metrics,
 }
@@ -291,6 +293,29 @@ pub struct Idempotency {
 impl Default for Idempotency {
     fn default() -> Self {
         Self { retention_hours: 24 }
+    }
+}
+
+/// `[audit]`
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the table of keys says what each is")]
+pub struct Audit {
+    pub enabled: bool,
+    pub origin: Option<String>,
+    pub checkpoint_interval_ms: u64,
+    pub signing_key: Option<Secret<String>>,
+    pub witness_logs: Vec<String>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            origin: None,
+            checkpoint_interval_ms: 1_000,
+            signing_key: None,
+            witness_logs: Vec::new(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod events;
+mod audit;
 mod idempotency;
 mod lifecycle;
 mod postgres;
