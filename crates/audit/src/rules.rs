@@ -8,6 +8,7 @@ use kernel::Micros;
 
 use crate::error::AuditError;
 use crate::model::{Outcome, Record};
+use crate::personal::Personal;
 
 /// One thing that is wrong with a log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,6 +192,8 @@ pub struct Wanted {
     pub object: Option<String>,
     /// By this role.
     pub role: Option<String>,
+    /// By this person, whose key is not destroyed.
+    pub subject: Option<String>,
     /// With this outcome.
     pub outcome: Option<Outcome>,
     /// For this request.
@@ -211,6 +214,7 @@ impl Default for Wanted {
             action: None,
             object: None,
             role: None,
+            subject: None,
             outcome: None,
             request: None,
             since: None,
@@ -228,6 +232,8 @@ pub struct Found {
     pub index: u64,
     /// What it says.
     pub record: Record,
+    /// What it says about a person, if their key is not destroyed.
+    pub personal: Option<Personal>,
     /// Its bytes.
     pub entry: Vec<u8>,
 }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use crypto::SealKey;
 use crypto::tlog::{
     Checkpoint, Cosigner, EMPTY_ROOT, Hash, Note, NoteSigner, ProofFile, Tile, VerifierKey, WitnessRefusal,
     WitnessRequest, consistency_proof, inclusion_proof, witness_decision,
 };
+use kernel::{Id, Random};
 use store::{Connection, Lane, Scope, Store};
 
 use crate::error::AuditError;
 use crate::files::Rows;
-use crate::model::Record;
+use crate::model::{Entry, Record};
+use crate::personal::{Personal, Sealed};
 use crate::rules::{Finding, Found, Wanted, may_sign};
 use crate::store as rows;
 use crate::verify::{Report, Trust, verify};
@@ -213,6 +216,23 @@ fn verify_rows(conn: &mut dyn Connection, trust: &Trust) -> Result<Report> {
     Ok(report)
 }
 
+/// Destroys the key of a person, and with it all that the log says about them; its entries stay as they are. Says whether there was a
+/// key. What they do afterwards is sealed under a new one.
+pub async fn forget(store: &Store, subject: String) -> Result<bool> {
+    let unit = move |tx: &mut store::Tx<'_>| -> Result<bool> {
+        tx.quiet("a person's key is destroyed");
+        Ok(rows::forget_subject(tx.conn(), &subject)?)
+    };
+    store.write(Scope::default(), unit).await
+}
+
+/// What a record says about a person; none when it says nothing, or the person's key was destroyed.
+fn person(conn: &mut dyn Connection, record: &Record) -> Result<Option<Personal>> {
+    let Some(sealed) = &record.personal else { return Ok(None) };
+    let Some(key) = rows::key_by_id(conn, sealed.key)? else { return Ok(None) };
+    Ok(sealed.open(&SealKey::new(&key), record.id))
+}
+
 /// Looks through the log, the newest entries first, and hands over what is wanted.
 pub async fn search(store: &Store, wanted: Wanted) -> Result<Vec<Found>> {
     store
@@ -225,7 +245,11 @@ pub async fn search(store: &Store, wanted: Wanted) -> Result<Vec<Found>> {
                     // What is no record cannot be searched for; verification is the place to say so.
                     let Ok(record) = Record::parse(&entry) else { continue };
                     if wanted.takes(&record) && found.len() < wanted.most {
-                        found.push(Found { index, record, entry });
+                        let personal = person(conn, &record)?;
+                        let is = personal.as_ref().and_then(|personal| personal.subject.as_deref());
+                        if wanted.subject.as_deref().is_none_or(|subject| is == Some(subject)) {
+                            found.push(Found { index, record, personal, entry });
+                        }
                     }
                 }
                 end = begin;
@@ -259,6 +283,23 @@ where
         Ok(checkpoint.size)
     };
     store.read(long(), Lane::Long, read).await
+}
+
+/// Seals what a record says about a person, under that person's key, which is made with their first act. Inside the unit of the act.
+pub fn seal_for(
+    conn: &mut dyn Connection,
+    subject: &str,
+    personal: &Personal,
+    record: Id<Entry>,
+    random: &dyn Random,
+) -> Result<Sealed> {
+    let mut sealed = None;
+    conn.as_house(&mut |conn| {
+        let (id, key) = rows::key_of(conn, subject, random)?;
+        sealed = Some(personal.seal((id, &SealKey::new(&key)), record, random));
+        Ok(())
+    })?;
+    Ok(sealed.ok_or_else(|| store::Error::Internal("a function of the store did not run".to_owned()))?)
 }
 
 /// Adds a record to the log, inside the unit of its act.

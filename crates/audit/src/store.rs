@@ -4,12 +4,16 @@
 //! of their ids among those it sees. On SQLite that is the order of commits. On PostgreSQL a transaction that commits late is
 //! numbered when it is seen: nothing is skipped, and there are no gaps.
 
+use crypto::SealKey;
 use crypto::tlog::{
     Hash, LastCosigned, Note, TILE_WIDTH, Tile, TileError, TileHashes, TileKind, encode_entry, leaf_hash, perfect_root,
     tree_root,
 };
-use store::house::{Query, Tables, bytes, int, read_bytes, read_int};
+use kernel::{Id, Micros, Random, Secret};
+use store::house::{Query, Tables, bytes, int, read_bytes, read_int, text};
 use store::{Connection, Engine, Error, Result};
+
+use crate::personal::SubjectKey;
 
 const WIDTH: u64 = TILE_WIDTH as u64;
 /// Whoever holds it is the sequencer. The number means nothing; it only has to be this room's.
@@ -35,6 +39,7 @@ pub const TABLES: Tables = Tables {
         ) {keyed}",
         // The key of each person. Deleting the row erases what the log says about them.
         "create table mainstay.audit_subject (subject text primary key, id {bytes} not null, key {bytes} not null) {keyed}",
+        "create unique index audit_subject_id on mainstay.audit_subject (id)",
     ]],
 };
 
@@ -70,6 +75,16 @@ static KEEP_COSIGNED: Query = Query::new(
      on conflict (origin) do update set size = excluded.size, root = excluded.root, note = excluded.note",
 );
 
+static SUBJECT: Query = Query::new("select id, key from mainstay.audit_subject where subject = $1");
+static KEY_BY_ID: Query = Query::new("select id, key from mainstay.audit_subject where id = $1");
+static MAKE_SUBJECT: Query = Query::new(
+    "insert into mainstay.audit_subject (subject, id, key) values ($1, $2, $3) on conflict (subject) do nothing",
+);
+static FORGET_SUBJECT: Query = Query::new("delete from mainstay.audit_subject where subject = $1");
+
+/// A person's key with its id.
+pub(crate) type PersonKey = (Id<SubjectKey>, Secret<[u8; 32]>);
+
 /// What came of a round of the sequencer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered {
@@ -85,6 +100,11 @@ pub(crate) fn append(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
         APPEND.run(conn, &[bytes(leaf_hash(entry)), bytes(entry)])?;
         Ok(())
     })
+}
+
+/// The same, without waiting for it where that costs time.
+pub(crate) fn send(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
+    APPEND.send(conn, &[bytes(leaf_hash(entry)), bytes(entry)])
 }
 
 /// Numbers up to `most` leaves that wait, and completes the tiles they fill. `None` when another server is at it.
@@ -243,6 +263,50 @@ pub(crate) fn strangers(conn: &mut dyn Connection, size: u64, most: i64) -> Resu
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The key of a person, if it was made and is not destroyed.
+pub(crate) fn subject_key(conn: &mut dyn Connection, subject: &str) -> Result<Option<PersonKey>> {
+    let mut found = None;
+    SUBJECT.each(conn, &[text(subject)], |row| {
+        found = Some(person_key(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The key of a person, made when there is none.
+pub(crate) fn key_of(conn: &mut dyn Connection, subject: &str, random: &dyn Random) -> Result<PersonKey> {
+    if let Some(known) = subject_key(conn, subject)? {
+        return Ok(known);
+    }
+    let (id, key) = (Id::<SubjectKey>::new(Micros(conn.now()), random), SealKey::fresh(random));
+    MAKE_SUBJECT.run(conn, &[text(subject), bytes(id.to_bytes()), bytes(*key.expose())])?;
+    // Somebody else may just have made it.
+    let gone = || Error::Internal("the key of a person is gone as soon as it was made".to_owned());
+    subject_key(conn, subject)?.ok_or_else(gone)
+}
+
+/// A person's key by its id.
+pub(crate) fn key_by_id(conn: &mut dyn Connection, id: Id<SubjectKey>) -> Result<Option<Secret<[u8; 32]>>> {
+    let mut found = None;
+    KEY_BY_ID.each(conn, &[bytes(id.to_bytes())], |row| {
+        found = Some(person_key(row)?.1);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Destroys the key of a person; says whether there was one.
+pub(crate) fn forget_subject(conn: &mut dyn Connection, subject: &str) -> Result<bool> {
+    Ok(FORGET_SUBJECT.run(conn, &[text(subject)])? > 0)
+}
+
+fn person_key(row: &dyn store::Row) -> Result<PersonKey> {
+    let broken = |_| Error::Internal("the key of a person has another length".to_owned());
+    let id = read_bytes(row, 0)?.unwrap_or_default().try_into().map_err(broken)?;
+    let key = read_bytes(row, 1)?.unwrap_or_default().try_into().map_err(broken)?;
+    Ok((Id::from_bytes(id), Secret::new(key)))
 }
 
 /// Keeps others from the state of this origin until the transaction ends.

@@ -10,13 +10,13 @@ use audit::Finding::{
     WrongRoot,
 };
 use audit::{
-    Actor, Audit, AuditError, Details, Outcome, Record, Report, Trust, Wanted, Witness, WitnessError, append, export,
-    search, verify_store,
+    Actor, Audit, AuditError, Details, Outcome, Personal, Record, Report, Trust, Wanted, Witness, WitnessError, append,
+    export, forget, search, verify_store,
 };
 use crypto::tlog::{
     Checkpoint, Cosigner, Note, NoteSigner, WitnessRefusal, WitnessRequest, leaf_hash, verify_consistency,
 };
-use kernel::{Id, Micros, Secret, SeededRandom};
+use kernel::{Id, Micros, Secret, SeededRandom, SystemRandom};
 use serde_json::json;
 use store::postgres::PostgresEngine;
 use store::sqlite::{Place, SqliteEngine};
@@ -336,6 +336,35 @@ testkit::both! {
         files.0.get_mut("checkpoints/300").unwrap()[30] ^= 1;
         let found = audit::verify(&mut files, &trust).unwrap().findings;
         assert!(found.iter().any(|finding| matches!(finding, SignatureForged(..) | HistoryForked(_))), "{found:?}");
+    }
+
+    fn a_person_is_erased_and_every_proof_stays(engine) {
+        let home = Home::new(engine);
+        let unit = |tx: &mut store::Tx<'_>| -> Result<(), AuditError> {
+            tx.quiet("a test's acts");
+            for (number, subject) in [(0, "ann"), (1, "bob"), (2, "ann")] {
+                let personal = Personal { subject: Some(subject.to_owned()), ..Personal::default() };
+                let record = record(number);
+                let sealed = audit::seal_for(tx.conn(), subject, &personal, record.id, &SystemRandom)?;
+                append(tx.conn(), &Record { personal: Some(sealed), ..record })?;
+            }
+            Ok(())
+        };
+        home.runtime.block_on(home.store.write(Scope::default(), unit)).unwrap();
+        home.seal().unwrap();
+        let of = |subject: &str| {
+            let wanted = Wanted { subject: Some(subject.to_owned()), ..Wanted::default() };
+            let found = home.runtime.block_on(search(&home.store, wanted)).unwrap();
+            found.iter().map(|found| found.index).collect::<Vec<_>>()
+        };
+        assert_eq!((of("ann"), of("bob"), of("eve")), (vec![2, 0], vec![1], vec![]));
+        let before = home.runtime.block_on(home.audit.prove(2)).unwrap();
+        assert!(!String::from_utf8(before.extra.clone().unwrap()).unwrap().contains("ann"));
+        assert!(home.runtime.block_on(forget(&home.store, "ann".to_owned())).unwrap());
+        assert!(!home.runtime.block_on(forget(&home.store, "ann".to_owned())).unwrap());
+        assert_eq!((of("ann"), of("bob")), (vec![], vec![1]));
+        assert!(home.verify().is_clean());
+        assert_eq!(home.runtime.block_on(home.audit.prove(2)).unwrap(), before);
     }
 
     fn a_witness_remembers_what_it_cosigned(engine) {

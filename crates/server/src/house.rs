@@ -13,7 +13,7 @@ use idempotency::Idempotency;
 use kernel::{Clock, SystemClock, SystemRandom};
 use store::house::Tables;
 use store::migrate::{Status, discover};
-use store::{Engine, Participants, Store};
+use store::{Engine, Participant, Participants, Store};
 use telemetry::Registry;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -78,14 +78,19 @@ impl House {
 
         // The store. Rooms that follow every transaction are listed here, in their order.
         let events = Arc::new(Events::new(events::Config::default()));
-        let participants: Participants =
-            if settings.events.capture { Arc::from([events.recorder()]) } else { Arc::from([]) };
+        let mut participants: Vec<Arc<dyn Participant>> = Vec::new();
+        if settings.events.capture {
+            participants.push(events.recorder());
+        }
+        if settings.audit.enabled {
+            participants.push(Arc::new(audit::Recorder::new(Arc::new(SystemRandom))));
+        }
+        let participants = Participants::from(participants);
         let (store, notices) = open_store(app, participants, watch).await?;
 
         // Services.
         let retention = Duration::from_secs(settings.idempotency.retention_hours * 3_600);
         let idempotency = Arc::new(Idempotency::new(idempotency::Config { retention }));
-
         let audit = Log::open(app, store.clone(), clock.clone())?;
 
         // Capabilities.

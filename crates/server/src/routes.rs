@@ -21,8 +21,8 @@ use telemetry::metrics::Exposition;
 use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
-use crate::feed::Feed;
 use crate::audit::{self, AUDIT, Log};
+use crate::feed::Feed;
 use crate::front::{Desk, Front};
 
 /// The verb is not one of the route's.

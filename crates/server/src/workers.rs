@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use web::health::CheckResult;
 
-use crate::database::Database;
 use crate::audit::{self, Log};
+use crate::database::Database;
 
 /// How often the store is asked whether it answers.
 const BEAT: Duration = Duration::from_secs(1);

@@ -54,6 +54,17 @@ pub(super) enum Audit {
         after_help = "Examples:\n  mainstay audit search shop --action data.row --object public.invoice\n  mainstay audit search shop --outcome refused --since 2026-01-01 --json"
     )]
     Search(Search),
+    /// Destroy a person's key: what the log says about them is erased, and every proof stays valid
+    #[command(
+        after_help = "Examples:\n  mainstay audit forget shop --subject 7c9e6679-7425-40de-944b-e07fc1f90ae7\n\nBackups made before still hold the key."
+    )]
+    Forget {
+        #[command(flatten)]
+        app: AppArgs,
+        /// The person: the token's `sub`
+        #[arg(long)]
+        subject: String,
+    },
     /// Write the log as files that anyone can verify: tiles, entries, checkpoints
     #[command(after_help = "Examples:\n  mainstay audit export shop --to backup/audit")]
     Export {
@@ -108,6 +119,9 @@ pub(super) struct Search {
     /// By this role
     #[arg(long)]
     role: Option<String>,
+    /// By this person (the token's `sub`)
+    #[arg(long)]
+    subject: Option<String>,
     /// done, refused or failed
     #[arg(long)]
     outcome: Option<String>,
@@ -145,6 +159,16 @@ impl Audit {
             }
             Self::Check { file, key, witness } => check(&file, &key, &witness),
             Self::Search(command) => command.run(),
+            Self::Forget { app, subject } => {
+                let app = app.load(None)?;
+                block_on(async {
+                    let database = db::open(&app).await?;
+                    let catalog = Arc::new(database.catalog().await?);
+                    let known = ::audit::forget(&database.into_store(catalog), subject).await?;
+                    output::line(if known { "The key is destroyed." } else { "The log knows no such person." });
+                    Ok(EXIT_OK)
+                })
+            }
             Self::Export { app, to } => {
                 let app = app.load(None)?;
                 block_on(export(&app, to))
@@ -285,6 +309,7 @@ impl Search {
             action: self.action,
             object: self.object,
             role: self.role,
+            subject: self.subject,
             outcome: outcome.transpose()?,
             request: self.request,
             since: self.since.as_deref().map(time).transpose()?,
@@ -312,7 +337,11 @@ fn time(text: &str) -> Result<Micros, Failure> {
 
 fn as_json(found: &Found) -> String {
     let entry: Value = serde_json::from_slice(&found.entry).unwrap_or_default();
-    json!({"index": found.index, "record": entry}).to_string()
+    let personal = found
+        .personal
+        .as_ref()
+        .map(|personal| json!({"address": personal.address, "session": personal.session, "subject": personal.subject}));
+    json!({"index": found.index, "record": entry, "personal": personal}).to_string()
 }
 
 fn as_text(found: &Found) -> String {

@@ -81,7 +81,7 @@ impl Db {
 }
 
 /// Opens the database for a command that changes it.
-async fn open(app: &App) -> Result<Database, Failure> {
+pub(super) async fn open(app: &App) -> Result<Database, Failure> {
     let database = Database::open(app, Participants::from([])).await?;
     database.prepare().await?;
     Ok(database)

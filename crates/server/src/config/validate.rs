@@ -26,6 +26,15 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
     if let Err(error) = auth.jwt_role_claim_key.parse::<crypto::ClaimPath>() {
         wrong.push(("auth.jwt_role_claim_key", format!("auth.jwt_role_claim_key: {error}")));
     }
+    if settings.audit.enabled && !settings.events.capture {
+        let text = "audit.enabled needs events.capture: the log is made of what happened";
+        wrong.push(("audit.enabled", text.to_owned()));
+    }
+    for key in &settings.audit.witness_logs {
+        if let Err(form) = key.parse::<crypto::tlog::VerifierKey>() {
+            wrong.push(("audit.witness_logs", format!("audit.witness_logs: {form}")));
+        }
+    }
     if settings.data.schemas.is_empty() {
         wrong.push(("data.schemas", "data.schemas must name at least one schema".to_owned()));
     }

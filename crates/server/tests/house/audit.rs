@@ -1,6 +1,6 @@
 //! The audit log, served: checkpoints for everybody, entries for the service role, cosignatures for other logs.
 
-use audit::{Actor, Details, Outcome, Record, Report, Trust, verify};
+use audit::{Actor, Details, Outcome, Record, Report, Trust, Wanted, verify};
 use crypto::tlog::{Checkpoint, Note, NoteSigner, ProofFile, VerifierKey, WitnessRequest, leaf_hash};
 use http::Request;
 use kernel::{Id, Micros, Secret, SeededRandom};
@@ -131,6 +131,57 @@ testkit::both! {
         act(&home, &running, 300..301);
         let (note, _) = sealed(&home, &running, 301);
         assert!(note.verify(&[key]).is_ok());
+        home.stop(running);
+    }
+
+    fn every_act_leaves_a_record_in_its_own_transaction(engine) {
+        let home = Home::with(engine, &[("0001_schema.sql", SCHEMA)], |settings| {
+            settings.audit.enabled = true;
+            settings.audit.checkpoint_interval_ms = 50;
+        });
+        let running = home.start().unwrap();
+        sealed(&home, &running, 0);
+        let send = |method: http::Method, path: &str, body: &str| {
+            let request = Request::builder().method(method).uri(format!("/rest/v1/{path}"));
+            let request = request.header("authorization", service(&running)).header("content-type", "application/json");
+            home.ask(&running, request.header("x-request-id", format!("r-{}", body.len())), body).status().as_u16()
+        };
+        assert_eq!(send(http::Method::POST, "song", r#"{"id":3,"title":"Three"}"#), 201);
+        // Refused, and without effect: no act.
+        assert_eq!(send(http::Method::POST, "song", r#"{"id":3,"title":"Again"}"#), 409);
+        assert_eq!(send(http::Method::DELETE, "song?id=eq.77", ""), 204);
+        assert_eq!(send(http::Method::PATCH, "song?id=gte.2", r#"{"title":"Two"}"#), 204);
+        assert_eq!(send(http::Method::DELETE, "song?id=eq.3", ""), 204);
+        sealed(&home, &running, 3);
+        let found = home.runtime.block_on(audit::search(&running.store, Wanted::default())).unwrap();
+        let said: Vec<_> = found
+            .iter()
+            .map(|found| {
+                let Record { action, object, actor, events, request, .. } = &found.record;
+                let count = events.map(|events| events.count);
+                (action.as_str(), object.as_str(), actor.role.as_str(), count, request.map(|id| id.to_string()))
+            })
+            .collect();
+        let request = |id: &str| Some(id.to_owned());
+        assert_eq!(said, [
+            ("data.row.deleted", "public.song/3", "service_role", Some(1), request("r-0")),
+            ("data.row.updated", "public.song", "service_role", Some(2), request("r-15")),
+            ("data.row.inserted", "public.song/3", "service_role", Some(1), request("r-24")),
+        ]);
+        // Who was at the other end is sealed, and can be erased.
+        let address = |found: &[audit::Found]| found[0].personal.as_ref().map(|person| person.address.is_some());
+        assert_eq!(address(&found), Some(true));
+        assert!(home.runtime.block_on(audit::forget(&running.store, String::new())).unwrap());
+        let found = home.runtime.block_on(audit::search(&running.store, Wanted::default())).unwrap();
+        assert_eq!(address(&found), None);
+        let trust = Trust {
+            log: home.get(&running, "/audit/v1/key").1.trim().parse().unwrap(),
+            witnesses: vec![],
+            witnesses_min: 0,
+            known: vec![],
+        };
+        let report = home.runtime.block_on(audit::verify_store(&running.store, trust)).unwrap();
+        assert_eq!((report.findings, report.entries), (vec![], 3));
         home.stop(running);
     }
 

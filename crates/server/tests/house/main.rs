@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod events;
 mod audit;
+mod events;
 mod idempotency;
 mod lifecycle;
 mod postgres;
