@@ -63,6 +63,12 @@ static LAST: Query = Query::new("select note from mainstay.audit_checkpoint orde
 static CHECKPOINT: Query = Query::new("select note from mainstay.audit_checkpoint where size = $1");
 static CHECKPOINTS: Query = Query::new("select size from mainstay.audit_checkpoint order by size");
 static SIGNED: Query = Query::new("insert into mainstay.audit_checkpoint (size, signed_at, note) values ($1, $2, $3)");
+static LAST_SIGNED: Query = Query::new("select coalesce(max(signed_at), 0) from mainstay.audit_checkpoint");
+static THIN: Query = Query::new(
+    "delete from mainstay.audit_checkpoint where signed_at < $1 and size not in (
+         select max(size) from mainstay.audit_checkpoint group by signed_at / $2
+     )",
+);
 static STRANGERS: Query =
     Query::new("select seq from mainstay.audit_leaf where seq < 0 or seq >= $1 order by seq limit $2");
 /// Held until the transaction ends. SQLite has one writer, so there is nobody to be kept out.
@@ -248,9 +254,19 @@ pub(crate) fn checkpoint_sizes(conn: &mut dyn Connection) -> Result<Vec<u64>> {
     Ok(sizes)
 }
 
-/// Keeps a signed checkpoint.
+/// Keeps a signed checkpoint. Those older than a day are thinned to the last of each hour, once an hour: they say from when on something
+/// was changed, which need not be known to the second for ever.
 pub(crate) fn keep_checkpoint(conn: &mut dyn Connection, size: u64, note: &Note) -> Result<()> {
+    const HOUR_US: i64 = 3_600_000_000;
     let now = conn.now();
+    let mut last = 0;
+    LAST_SIGNED.each(conn, &[], |row| {
+        last = read_int(row, 0)?;
+        Ok(())
+    })?;
+    if last / HOUR_US != now / HOUR_US {
+        THIN.run(conn, &[int(now - 24 * HOUR_US), int(HOUR_US)])?;
+    }
     SIGNED.run(conn, &[int(signed(size)), int(now), bytes(note.to_string())])?;
     Ok(())
 }

@@ -284,6 +284,23 @@ testkit::both! {
         assert!(!home.verify().is_clean());
     }
 
+    fn old_checkpoints_are_thinned_to_one_an_hour(engine) {
+        let home = sealed(engine);
+        // Two hours of a day long ago.
+        home.tamper("update mainstay.audit_checkpoint set signed_at = 1700000000000000 + size", &[]);
+        home.tamper("update mainstay.audit_checkpoint set signed_at = 1700003600000000 + size where size > 300", &[]);
+        home.act_at_once(600..601);
+        assert_eq!(home.seal().unwrap(), Some(601));
+        let files = Arc::new(Mutex::new(Vec::new()));
+        let kept = files.clone();
+        let keep = move |path: &str, _: &[u8]| { kept.lock().unwrap().push(path.to_owned()); Ok(()) };
+        home.runtime.block_on(export(&home.store, keep)).unwrap();
+        let mut sizes = files.lock().unwrap().clone();
+        sizes.retain(|path| path.starts_with("checkpoints/"));
+        assert_eq!(sizes, ["checkpoints/300", "checkpoints/600", "checkpoints/601"]);
+        assert!(home.verify().is_clean());
+    }
+
     fn two_sequencers_number_every_leaf_once(engine) {
         let home = Home::new(engine);
         // On SQLite one process has the file: two rooms over one store. On PostgreSQL two stores.
