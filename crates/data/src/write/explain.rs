@@ -239,16 +239,13 @@ impl Explain {
         }
         let constraint = error.constraint.as_deref().unwrap_or_default();
         let own = table.primary_key.iter().chain(&table.uniques).find(|key| *key.name == *constraint);
-        let referring = || table.foreign_keys.iter().find(|key| *key.name == *constraint).map(|key| &key.columns);
-        let referred = || {
-            let mut keys = self.catalog.relations.values().flat_map(|child| &child.foreign_keys);
-            keys.find(|key| *key.name == *constraint && key.target == table.name).map(|key| &key.target_columns)
-        };
-        let held = error.message.starts_with("update or delete on table");
-        let columns = match own {
-            Some(key) => Some(&key.columns),
-            None if held => referred(),
-            None => referring(),
+        let (table, columns) = if let Some(key) = own {
+            (table, Some(&key.columns))
+        } else if error.message.starts_with("update or delete on table") {
+            self.held(table, error.table.as_deref().unwrap_or_default(), constraint)
+        } else {
+            let key = table.foreign_keys.iter().find(|key| *key.name == *constraint);
+            (table, key.map(|key| &key.columns))
         };
         let readable = self.guard.may_all(table, Privilege::Select)
             || columns.is_some_and(|columns| {
@@ -265,6 +262,17 @@ impl Explain {
             _ => None,
         };
         error
+    }
+
+    /// The table whose row a foreign key holds, and the columns that the key refers to. It need not be the table that was written to: a cascade
+    /// may have come upon it.
+    fn held<'t>(&'t self, table: &'t Relation, child: &str, constraint: &str) -> (&'t Relation, Option<&'t Vec<Name>>) {
+        let children = self.catalog.relations.values().filter(|relation| *relation.name.name == *child);
+        let keys = children.flat_map(|child| &child.foreign_keys).filter(|key| *key.name == *constraint);
+        let mut found: Vec<_> =
+            keys.filter_map(|key| Some((&**self.catalog.relations.get(&key.target)?, &key.target_columns))).collect();
+        found.sort_by_key(|(held, _)| held.name != table.name);
+        found.first().map_or((table, None), |(held, columns)| (*held, Some(*columns)))
     }
 }
 

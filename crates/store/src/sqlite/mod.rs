@@ -54,7 +54,7 @@ use crate::tx::{Participants, Tx};
 
 pub use self::exclusive::Exclusive;
 pub use self::lock::is_held;
-pub use self::violation::{Act, Attempt, detail, failing_row, physical};
+pub use self::violation::{Act, Attempt, detail, failing_row};
 
 /// What an acknowledged write survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use values::Value;
 
-use crate::catalog::{Catalog, FkAction, ForeignKey, Name, QName, Relation};
+use crate::catalog::{Catalog, FkAction, ForeignKey, Name, Relation};
 use crate::conn::{Connection, Param};
 use crate::error::{Result, SqlError};
+use crate::translate::{physical_name, quote};
 
 /// What SQLite says was broken. Columns are `table.column` with the physical table's name.
 #[derive(Debug)]
@@ -19,11 +20,6 @@ pub(super) enum Broken<'a> {
     NotNull(&'a str),
     Check(&'a str),
     ForeignKey,
-}
-
-/// The name of a table in the database file.
-pub fn physical(name: &QName) -> String {
-    if &*name.schema == "public" { name.name.to_string() } else { name.to_string() }
 }
 
 fn relation<'a>(catalog: Option<&'a Catalog>, table: &str) -> Option<&'a Relation> {
@@ -139,13 +135,12 @@ pub fn detail(
             }
         }
         "23503" if attempt.act != Act::Come => {
-            if let Some((child, key, values)) = still_referenced(conn, catalog, attempt)? {
-                let table = &attempt.table.name.name;
+            if let Some(Held { table, child, key, values }) = still_referenced(conn, catalog, attempt, None, 0)? {
                 error.message = format!(
-                    "update or delete on table \"{table}\" violates foreign key constraint \"{}\" on table \"{}\"",
-                    key.name, child.name.name
+                    "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+                    table.name.name, key.name, child.name.name
                 );
-                let text = key_text(attempt.table, &key.target_columns, &values);
+                let text = key_text(table, &key.target_columns, &values);
                 error.detail = Some(format!("Key {text} is still referenced from table \"{}\".", child.name.name));
                 error.constraint = Some(key.name.to_string());
                 error.table = Some(child.name.name.to_string());
@@ -241,24 +236,27 @@ pub fn failing_row(attempt: &Attempt<'_>, row: &[Value], shown: Option<&BTreeSet
 
 /// Is there a row of `table` with these values in these columns.
 fn exists(conn: &mut dyn Connection, table: &Relation, columns: &[Name], row: &[&Value]) -> Result<bool> {
-    let conditions: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(n, column)| format!("\"{}\" = ?{}", column.replace('"', "\"\""), n + 1))
-        .collect();
-    let sql = format!(
-        "select 1 from \"{}\" where {} limit 1",
-        physical(&table.name).replace('"', "\"\""),
+    let (text, params) = having(table, columns, row, "1", 1);
+    Ok(conn.query(&text, &params, &mut |_| Ok(()))? > 0)
+}
+
+/// A query of the rows that have these values in these columns.
+fn having(table: &Relation, columns: &[Name], row: &[&Value], items: &str, rows_max: usize) -> (String, Vec<Param>) {
+    let conditions: Vec<String> =
+        columns.iter().enumerate().map(|(n, column)| format!("{} = ?{}", quote(column), n + 1)).collect();
+    let text = format!(
+        "select {items} from {} where {} limit {rows_max}",
+        quote(&physical_name(&table.name)),
         conditions.join(" and ")
     );
-    let params: Vec<Param> = columns
+    let params = columns
         .iter()
         .zip(row)
         .map(|(column, value)| {
             Param::Value(table.column(column).map_or(values::Type::Text, |c| c.ty.clone()), (*value).clone())
         })
         .collect();
-    Ok(conn.query(&sql, &params, &mut |_| Ok(()))? > 0)
+    (text, params)
 }
 
 /// The first tried key that another row has, in the table or earlier among the tried ones.
@@ -304,28 +302,87 @@ fn missing_parent<'a>(
     Ok(None)
 }
 
-/// The first foreign key of any table that holds on to a row that was to go.
+/// A row that others hold on to.
+struct Held<'c> {
+    /// Its table.
+    table: &'c Relation,
+    /// The table whose rows refer to it.
+    child: &'c Relation,
+    key: &'c ForeignKey,
+    /// The values of what it is referred to by.
+    values: Vec<Value>,
+}
+
+/// How far cascades are followed, and how many of their rows are looked at for each key.
+const CASCADES_MAX: usize = 4;
+const CASCADED_ROWS_MAX: usize = 100;
+
+/// The first foreign key of any table that holds on to a row that was to go or get another key: a row of the statement's own, else one that it
+/// would have taken with it. `changed`: only these columns of the row do change.
 fn still_referenced<'c>(
     conn: &mut dyn Connection,
     catalog: &'c Catalog,
     attempt: &Attempt<'_>,
-) -> Result<Option<(&'c Relation, &'c ForeignKey, Vec<Value>)>> {
+    changed: Option<&[Name]>,
+    depth: usize,
+) -> Result<Option<Held<'c>>> {
+    let Some(table) = catalog.relation(&attempt.table.name.schema, &attempt.table.name.name) else { return Ok(None) };
     let children: Vec<_> = catalog
         .relations
         .values()
-        .flat_map(|child| child.foreign_keys.iter().map(move |key| (&**child, key)))
-        .filter(|(_, key)| {
-            let then = if attempt.act == Act::Rekey { key.on_update } else { key.on_delete };
-            key.target == attempt.table.name && matches!(then, FkAction::NoAction | FkAction::Restrict)
-        })
+        .flat_map(|child| child.foreign_keys.iter().map(move |key| (child, key)))
+        .filter(|(_, key)| key.target == table.name)
+        .filter(|(_, key)| changed.is_none_or(|names| key.target_columns.iter().any(|name| names.contains(name))))
+        .map(|(child, key)| (child, key, if attempt.act == Act::Rekey { key.on_update } else { key.on_delete }))
         .collect();
-    for row in attempt.rows.iter().take(ROWS_PROBED_MAX) {
-        for (child, key) in &children {
+    let rows = || attempt.rows.iter().take(ROWS_PROBED_MAX);
+    for row in rows() {
+        for (child, key, then) in &children {
             let Some(values) = picked(attempt, row, &key.target_columns) else { continue };
-            if exists(conn, child, &key.columns, &values)? {
-                return Ok(Some((child, key, values.into_iter().cloned().collect())));
+            if matches!(then, FkAction::NoAction | FkAction::Restrict) && exists(conn, child, &key.columns, &values)? {
+                let values = values.into_iter().cloned().collect();
+                return Ok(Some(Held { table, child, key, values }));
             }
         }
     }
+    if depth == CASCADES_MAX {
+        return Ok(None);
+    }
+    for (child, key, then) in &children {
+        let (act, changed) = match then {
+            FkAction::NoAction | FkAction::Restrict => continue,
+            FkAction::Cascade if attempt.act == Act::Go => (Act::Go, None),
+            FkAction::Cascade | FkAction::SetNull | FkAction::SetDefault => (Act::Rekey, Some(&*key.columns)),
+        };
+        let mut taken = Vec::new();
+        for row in rows() {
+            let Some(values) = picked(attempt, row, &key.target_columns) else { continue };
+            taken.extend(referring(conn, child, &key.columns, &values, CASCADED_ROWS_MAX - taken.len())?);
+        }
+        let columns: Vec<Name> = child.columns.iter().map(|column| column.name.clone()).collect();
+        let attempt = Attempt { table: child, columns: &columns, rows: &taken, act };
+        if let Some(held) = still_referenced(conn, catalog, &attempt, changed, depth + 1)? {
+            return Ok(Some(held));
+        }
+    }
     Ok(None)
+}
+
+/// The first so many rows of `table`, whole, that have these values in these columns.
+fn referring(
+    conn: &mut dyn Connection,
+    table: &Relation,
+    columns: &[Name],
+    row: &[&Value],
+    rows_max: usize,
+) -> Result<Vec<Vec<Value>>> {
+    let names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+    let mut rows = Vec::new();
+    let (text, params) = having(table, columns, row, &names.join(", "), rows_max);
+    conn.query(&text, &params, &mut |row| {
+        let values = table.columns.iter().enumerate().map(|(at, column)| row.value(at, &column.ty));
+        rows.push(values.collect::<Result<Vec<Value>>>()?);
+        Ok(())
+    })?;
+    Ok(rows)
 }
