@@ -14,8 +14,13 @@ use values::{Type, Value};
 
 async fn house(setup: &str) -> (Database, PostgresEngine) {
     let database = fresh_database(None);
-    let options =
-        Options { shared_connections: 1, snapshot_connections: 1, statement_connections: 1, ..Options::default() };
+    let options = Options {
+        shared_connections: 1,
+        snapshot_connections: 1,
+        statement_connections: 1,
+        write_connections: 1,
+        ..Options::default()
+    };
     let engine = PostgresEngine::connect(database.url(), options, Participants::from([])).await.unwrap();
     engine.write::<_, Error>(Scope::default(), |tx| prepare_database(tx.conn())).await.unwrap();
     database.run(setup);
@@ -228,6 +233,16 @@ async fn a_caller_that_leaves_ends_its_statement_and_leaves_nothing_behind() {
     assert_eq!(write(&engine, &Scope::default(), "insert into t values (1)", &[]).await.unwrap().1, 1);
 }
 
+#[tokio::test]
+async fn a_write_whose_rows_cannot_be_read_is_not_done() {
+    let (_database, engine) = house("create table t (id int, p point); grant select, insert on t to anon").await;
+    let insert = "insert into t values (1, '(1,2)') returning p";
+    for _ in 0..2 {
+        assert!(matches!(write(&engine, &role("anon"), insert, &[]).await, Err(Error::Internal(_))));
+    }
+    assert_eq!(read(&engine, &Scope::default(), &[&["select count(*) from t"]]).await.unwrap(), [(0, Value::Int(0))]);
+}
+
 async fn client(database: &Database) -> Client {
     let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -240,7 +255,7 @@ async fn client(database: &Database) -> Client {
 async fn a_time_limit_left_behind_is_not_the_next_callers() {
     let shorten = "select public.shorten()";
     let pid = "select pg_backend_pid()";
-    for way in ["fetch", "waves", "statement"] {
+    for way in ["fetch", "waves", "statement", "thread"] {
         let late = format!("late_{way}_{}", std::process::id());
         let (database, engine) = house(&format!(
             "create function shorten() returns text language plpgsql as $$ begin
@@ -257,6 +272,16 @@ async fn a_time_limit_left_behind_is_not_the_next_callers() {
                     Ok(found)
                 }
                 "waves" => Ok(read(&engine, &scope, &[&[sql]]).await?.remove(0).1),
+                "thread" => {
+                    let ask = move |tx: &mut store::Tx<'_>| {
+                        let mut found = Value::Null;
+                        tx.quiet("nothing is changed");
+                        let mut take = |row: &dyn Row| row.value(0, &Type::Text).map(|value| found = value);
+                        tx.conn().query(sql, &[], &mut take)?;
+                        Ok(found)
+                    };
+                    engine.write::<_, Error>(scope, ask).await
+                }
                 _ => Ok(write(&engine, &scope, sql, &[]).await?.0.remove(0)),
             }
         };

@@ -30,6 +30,11 @@ impl Prepared {
         let decoders = statement.columns().iter().map(|column| Decoder::of(column.type_())).collect();
         Self { statement, decoders, sets: text.to_ascii_lowercase().contains("set_config") }
     }
+
+    /// What is wrong with its columns, if there is one that cannot be read.
+    pub(crate) fn unreadable(&self) -> Option<crate::Error> {
+        self.decoders.iter().find_map(Decoder::unreadable)
+    }
 }
 
 /// Prepared statements by text and role, the least recently used given up first.

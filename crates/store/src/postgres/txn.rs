@@ -284,8 +284,14 @@ impl<'a> Txn<'a> {
         let (opened, set) = tokio::join!(biased; client.batch_execute(begin), settings);
         opened.map_err(|error| self.give_up(failure::of(&error)))?;
         self.stage.set(Stage::Open);
-        self.now.set(set.map_err(|error| self.note(failure::of(&error)))?);
+        self.now.set(set.map_err(|error| self.unset(failure::of(&error)))?);
         Ok(())
+    }
+
+    /// The settings were refused. When they were cancelled, which nobody asks for, a function has left a time limit in the session that is too
+    /// short even for them: nobody else gets this connection.
+    fn unset(&self, error: Error) -> Error {
+        if error.code() == Some("57014") { self.give_up(error) } else { self.note(error) }
     }
 
     async fn open_alone(&self) -> Result<()> {

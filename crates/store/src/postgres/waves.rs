@@ -6,6 +6,7 @@
 //! network, and may be made and run again.
 //!
 //! **Why nothing bad follows** from sending before the answers are there, beside what `txn` says of `begin` and the settings:
+//! - What a write returns cannot be read: that is known from its columns, before it is sent.
 //! - The statement fails: the transaction is aborted, and the `commit` behind it is a rollback for the server. The statement's answer is
 //!   looked at first, so nobody takes it for a commit.
 //! - The settings hold for the transaction (`set_config(…, true)`), so the next one on this connection does not have them. What is
@@ -265,6 +266,14 @@ impl<'f, 'l> Flight<'f, 'l> {
             wave.asks.iter().map(|ask| session.link.prepared(role, ask.sql)).collect();
         if known.iter().any(Option::is_none) {
             self.prepare(wave, &mut known).await?;
+        }
+        if self.mode == Mode::Write
+            && wave.last
+            && let Some(error) = known.iter().flatten().find_map(|prepared| prepared.unreadable())
+        {
+            // Said before the commit is on its way.
+            self.end_unseen();
+            return Err(error);
         }
         let (open, scope, mode, zone) = (self.open, self.scope, self.mode, self.zone);
         let session = self.lease.session();

@@ -174,6 +174,15 @@ impl Decoder {
         Ok(())
     }
 
+    /// Why no value of the column can be read, if that is so.
+    pub(crate) fn unreadable(&self) -> Option<Error> {
+        match self {
+            Self::Unsupported(name) => Some(unsupported(name)),
+            Self::Array(element) | Self::Range(element) | Self::Multirange(element) => element.unreadable(),
+            _ => None,
+        }
+    }
+
     fn quoted_unless(&self, bare: bool, bytes: &[u8], zone: &Zone, out: &mut Vec<u8>) -> Result<()> {
         if bare {
             return self.text(bytes, zone, out);
