@@ -80,6 +80,7 @@ impl Running<'_, '_> {
             }
             if let Some(key) = &judged.key {
                 if !seen.insert(format!("{key:?}")) {
+                    self.probe(shape, row, &tried, false)?;
                     return Err(twice());
                 }
                 // Volatile functions see what has become of the rows before.
@@ -174,6 +175,17 @@ impl Running<'_, '_> {
         Ok(Some(merge))
     }
 
+    /// Judges a proposed row by what the table demands, although it will not be inserted.
+    fn probe(&mut self, shape: &Shape, row: &[Param], tried: &Tried<'_>, merges: bool) -> Result<(), Failure> {
+        match &shape.probe {
+            Some((probe, always)) if *always || !merges => {
+                let done = self.conn.execute(probe, row);
+                done.map(drop).map_err(|error| self.write.explained(self.conn, error, tried))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Updates the row that has the key.
     fn merge(
         &mut self,
@@ -183,12 +195,7 @@ impl Running<'_, '_> {
         params: &[Param],
         (row, tried): (&[Param], &Tried<'_>),
     ) -> Result<(), Failure> {
-        if let Some(probe) = &shape.probe {
-            // The proposed row is judged although it will not be inserted.
-            if let Err(error) = self.conn.execute(probe, row) {
-                return Err(self.write.explained(self.conn, error, tried));
-            }
-        }
+        self.probe(shape, row, tried, true)?;
         if let Some(Demand::Policy(policy)) = merge.using {
             return Err(self.write.refused(policy.as_ref(), true));
         }

@@ -308,7 +308,7 @@ impl Writer<'_> {
         insert: Insert,
         to: &Destination,
         late: &Deferred<'_>,
-    ) -> Result<Option<Arc<str>>, Failure> {
+    ) -> Result<Option<(Arc<str>, bool)>, Failure> {
         let demands = |column: &Column| {
             let drawn = column.sequence.is_some();
             let free = column.generated.is_none() && !shape.given.contains(&column.name);
@@ -317,7 +317,8 @@ impl Writer<'_> {
         // Where policies have a say in the update, what is wrong with the row is said before they are asked.
         let judged = shape.find.as_ref().is_some_and(|(_, checks)| !checks.is_empty()) || shape.violates.is_some();
         let strict = !to.table.checks.is_empty() || to.table.columns.iter().any(|column| column.not_null);
-        if !(to.table.columns.iter().any(demands) || judged && strict) {
+        let always = to.table.columns.iter().any(demands) || judged && strict;
+        if !always && !strict {
             return Ok(None);
         }
         let types: Vec<Type> = match &shape.propose {
@@ -335,7 +336,7 @@ impl Writer<'_> {
         } else {
             translator.insert(&insert)?
         };
-        Ok(Some(Arc::from(text.sql)))
+        Ok(Some((Arc::from(text.sql), always)))
     }
 }
 

@@ -145,8 +145,9 @@ struct Shape {
     found_by: Vec<Name>,
     /// The parameters of what an insert or update of a row returns; they follow its own.
     returned: Vec<Param>,
-    /// Tries the row of a merge against what the table demands of a new one, although it will not be inserted.
-    probe: Option<Arc<str>>,
+    /// Tries the row of a merge against what the table demands of a new one, although it will not be inserted. Needed when the update does not
+    /// ask the same (`always`), else only to say what is wrong with a row before it is said that it is the second of its key.
+    probe: Option<(Arc<str>, bool)>,
 }
 
 /// Where a value of an upsert's key comes from.

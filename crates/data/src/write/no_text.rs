@@ -19,12 +19,13 @@ use crate::rows::Form;
 const SCHEMA: &str = "
     create table artist (id int primary key, name text not null default 'nobody', tags text[], facts jsonb, shout text generated always as (upper(name)) stored);
     create table album (id int primary key, artist_id int references artist, title text);
-    create view singer as select id, name as label, facts from artist where name <> 'x' with check option;
+    create function albums() returns bigint language sql as 'select count(*) from album';
+    create view singer as select id, name as label, facts from artist where name <> 'x' and id not in (select a.id from album a) with check option;
     grant select, insert, update, delete on artist, singer to anon;
     grant select on album to anon;
     alter table artist enable row level security;
     create policy seen on artist for select using (name <> 'y');
-    create policy kept on artist using (id in (select artist_id from album)) with check (name <> 'z');
+    create policy kept on artist using (id in (select artist_id from album)) with check (name <> 'z' and albums() < 9);
 ";
 
 /// How many texts a shape has room for.
@@ -163,18 +164,24 @@ fn texts_of(write: &Write) -> Vec<String> {
     match &write.steps {
         Steps::Nothing => {}
         Steps::Statements(statements) => statements.iter().for_each(|(text, _)| add(text)),
-        Steps::Checked { look, change, .. } => [look, change].into_iter().for_each(add),
+        Steps::Checked { look, change, .. } => [look, change].into_iter().for_each(&mut add),
         Steps::Rows { shapes, .. } => {
             for shape in shapes.iter() {
                 add(&shape.insert);
-                let more = [&shape.update, &shape.probe].into_iter().flatten();
-                more.for_each(&mut add);
+                shape.update.iter().for_each(&mut add);
+                shape.probe.iter().for_each(|(text, _)| add(text));
+                shape.afresh.iter().flat_map(|(proposed, again)| [proposed, again]).for_each(&mut add);
                 shape.propose.iter().for_each(|(text, _, _)| add(text));
                 shape.find.iter().chain(&shape.violates).for_each(|(text, _)| add(text));
             }
         }
     }
+    if let Some(each) = &write.each {
+        let texts = [Some(&each.places), each.before.as_ref(), each.look.as_ref(), Some(&each.change)];
+        texts.into_iter().flatten().for_each(&mut add);
+    }
     if let Some(explain) = &write.explain {
+        out.extend(explain.outside.iter().map(|(text, _)| text.to_string()));
         out.extend(explain.look.iter().map(|(text, _)| text.to_string()));
         out.extend(explain.after.iter().map(|(text, _)| text.to_string()));
     }

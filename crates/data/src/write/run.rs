@@ -70,7 +70,7 @@ pub(super) struct Running<'w, 'c> {
     pub(super) written: Written,
 }
 
-impl Running<'_, '_> {
+impl<'w> Running<'w, '_> {
     fn run(mut self) -> Result<Written, Failure> {
         let write = self.write;
         match &write.steps {
@@ -159,20 +159,43 @@ impl Running<'_, '_> {
         if let Some(text) = &each.before {
             failed = self.judge_all(text, &params[..each.looks_with], &each.checks)?;
         }
-        let done = self.referring_late(|this| {
-            for place in places {
-                params[last] = place;
-                let tried = Tried::Statement(&params[..last]);
-                if let Some(text) = &each.look {
-                    this.judge_all(text, &params, &each.checks)?;
+        let done = self.apart(|apart| {
+            apart.referring_late(|this| {
+                for place in &places {
+                    params[last].clone_from(place);
+                    if let Some(text) = &each.look {
+                        this.judge_all(text, &params, &each.checks)?;
+                    }
+                    this.statement(&each.change, &params, &Tried::Statement(&params[..last]))?;
                 }
-                this.statement(&each.change, &params, &tried)?;
-            }
-            Ok(())
+                Ok(())
+            })
         });
-        let broken = || store::Error::sql("23503", "a foreign key constraint is violated").into();
-        self.changed(done.and_then(|kept| if kept { Ok(()) } else { Err(broken()) }), failed)?;
+        let done = done.and_then(|kept| {
+            let broken = || store::Error::sql("23503", "a foreign key constraint is violated");
+            let tried = Tried::Statement(&params[..last]);
+            if kept { Ok(()) } else { Err(self.write.explained(self.conn, broken(), &tried)) }
+        });
+        self.changed(done, failed)?;
         Ok(true)
+    }
+
+    /// Runs `f` by itself: what it has done stays if it says so.
+    fn apart(&mut self, mut f: impl FnMut(&mut Running<'w, '_>) -> Result<bool, Failure>) -> Result<bool, Failure> {
+        let Self { write, conn, taken, written } = self;
+        let mut done = None;
+        let ended = conn.savepoint(&mut |conn| {
+            let mut inner = Running { write, conn, taken: taken.take(), written: std::mem::take(written) };
+            let result = f(&mut inner);
+            (*taken, *written) = (inner.taken, inner.written);
+            let stays = matches!(result, Ok(true));
+            done = Some(result);
+            if stays { Ok(()) } else { Err(store::Error::Internal("undone on purpose".to_owned())) }
+        });
+        match done {
+            Some(Ok(true)) | None => ended.map(|()| true).map_err(Failure::from),
+            Some(undone) => undone,
+        }
     }
 
     /// Refuses what some row's policies refuse; a check option that the first of them violates waits for [`Self::changed`].
@@ -225,19 +248,8 @@ impl Running<'_, '_> {
 
     /// A delete whose embeds may go with its rows: it is run once to learn the rows, undone to read what hangs on them, and run again.
     fn returning_before(&mut self, text: &str, params: &[Param]) -> Result<(), Failure> {
-        let mut done = None;
-        let (write, taken) = (self.write, &mut self.taken);
-        let undone = self.conn.savepoint(&mut |conn| {
-            let mut inner = Running { write, conn, taken: taken.take(), written: Written::default() };
-            done = Some(inner.change(text, params));
-            *taken = inner.taken;
-            // Whatever came of it is undone.
-            Err(store::Error::Internal("undone on purpose".to_owned()))
-        });
-        match done {
-            Some(done) => done?,
-            None => undone?,
-        }
+        self.apart(|apart| apart.change(text, params).map(|()| false))?;
+        self.written = Written::default();
         if let Some(taken) = self.taken.take() {
             taken.finish(self.conn, &mut self.written)?;
         }

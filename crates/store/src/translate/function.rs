@@ -312,7 +312,7 @@ impl Translator<'_> {
         (self.guard, self.caller) = (guard, caller);
         let (sql, columns) = match result {
             Ok(found) => found,
-            Err(crate::Error::Sql(error)) if matches!(&*error.code, "42501" | "54001") => {
+            Err(crate::Error::Sql(error)) if matches!(&*error.code, "42501" | "42P17" | "54001") => {
                 return self.refusing(function, *error);
             }
             Err(other) => return Err(other),
