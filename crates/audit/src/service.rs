@@ -1,19 +1,20 @@
 //! What the house does with its log: number, sign, serve, prove, search, verify, and witness others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::SealKey;
 use crypto::tlog::{
     Checkpoint, Cosigner, EMPTY_ROOT, Hash, Note, NoteSigner, ProofFile, Tile, VerifierKey, WitnessRefusal,
     WitnessRequest, consistency_proof, inclusion_proof, witness_decision,
 };
-use kernel::{Id, Random};
+use kernel::{Id, Random, SystemRandom};
 use store::{Connection, Lane, Scope, Store};
 
 use crate::error::AuditError;
 use crate::files::Rows;
 use crate::model::{Entry, Record};
 use crate::personal::{Personal, Sealed};
+use crate::refusals::{Refusal, Waiting};
 use crate::rules::{Finding, Found, Wanted, may_sign};
 use crate::store as rows;
 use crate::verify::{Report, Trust, verify};
@@ -33,6 +34,7 @@ pub struct Audit {
     store: Arc<Store>,
     signer: Arc<NoteSigner>,
     witness: Option<Arc<Witness>>,
+    refusals: Arc<Mutex<Waiting>>,
 }
 
 /// What the house is a witness for.
@@ -51,12 +53,39 @@ fn long() -> Scope {
 impl Audit {
     /// The room over a store. The signer's name is the log's origin.
     pub fn new(store: Arc<Store>, signer: NoteSigner, witness: Option<Witness>) -> Self {
-        Self { store, signer: Arc::new(signer), witness: witness.map(Arc::new) }
+        Self { store, signer: Arc::new(signer), witness: witness.map(Arc::new), refusals: Arc::default() }
     }
 
     /// The log's public key, which verifiers need.
     pub fn key(&self) -> &VerifierKey {
         self.signer.key()
+    }
+
+    /// Remembers that something was refused, until [`Audit::settle`] writes it. Never waits.
+    pub fn refused(&self, refusal: Refusal) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).add(refusal);
+    }
+
+    /// Writes the refusals that wait. What cannot be written now waits on, in bounds.
+    pub async fn settle(&self) -> Result<()> {
+        let waiting = std::mem::take(&mut *self.refusals.lock().unwrap_or_else(PoisonError::into_inner));
+        if waiting.refusals.is_empty() {
+            return Ok(());
+        }
+        let waiting = Arc::new(waiting);
+        let unit = {
+            let waiting = waiting.clone();
+            move |tx: &mut store::Tx<'_>| -> Result<()> {
+                tx.quiet("refusals, which are no events");
+                waiting.write(tx.conn(), &SystemRandom)
+            }
+        };
+        let written = self.store.write(Scope::default(), unit).await;
+        if written.is_err() {
+            let waiting = Arc::try_unwrap(waiting).unwrap_or_else(|shared| (*shared).clone());
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).put_back(waiting);
+        }
+        written
     }
 
     /// Numbers all leaves that wait and signs a checkpoint when there are new ones. Answers the size that is signed; `None` when

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::audit::{Audit, AuditError, Witness, WitnessError};
+use ::audit::{Audit, AuditError, Refusal, Witness, WitnessError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crypto::tlog::{Cosigner, NoteSigner, Tile, VerifierKey, WITNESS_BODY_BYTES_MAX, WitnessRefusal};
+use data::{Answer, Caller};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use kernel::error::{FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE};
-use kernel::{Clock, Error, Result, Secret};
-use store::Store;
+use kernel::{Clock, Error, RequestId, Result, Secret};
+use store::{Origin, Store};
 use web::{Request, Response, response};
 
 use crate::config::App;
@@ -93,6 +94,9 @@ fn witness(app: &App) -> Result<Option<Witness>, KeysError> {
 pub(crate) async fn seal(Log { audit, every, .. }: Log) {
     loop {
         tokio::time::sleep(every).await;
+        if let Err(error) = audit.settle().await {
+            tracing::warn!(%error, "refusals could not be put into the audit log; trying again later");
+        }
         if let Err(error) = audit.seal().await {
             match error {
                 AuditError::Changed(_) | AuditError::Broken(_) => {
@@ -102,6 +106,48 @@ pub(crate) async fn seal(Log { audit, every, .. }: Log) {
             }
             tokio::time::sleep(AGAIN).await;
         }
+    }
+}
+
+impl Log {
+    /// Puts down that a request was refused, if it was.
+    pub(crate) fn note(&self, request: &Seen, caller: Option<&Caller>, answer: &Answer) {
+        if answer.status != 401 && answer.status != 403 {
+            return;
+        }
+        let body: Option<serde_json::Value> = answer.body.as_ref().and_then(|body| serde_json::from_slice(body).ok());
+        let reason = body.as_ref().and_then(|body| body.get("code")).and_then(|code| code.as_str());
+        self.audit.refused(Refusal {
+            at: self.clock.now(),
+            action: if caller.is_some() { "data.request.refused" } else { "auth.token.refused" },
+            role: caller.map_or_else(String::new, |caller| caller.role.to_string()),
+            subject: caller.map_or_else(String::new, |caller| caller.subject.to_string()),
+            address: request.origin.peer.clone(),
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            reason: reason.map(str::to_owned),
+            request: RequestId::from_caller(request.origin.request.as_bytes()),
+            trace: request.origin.trace.get(3..35).map(str::to_owned),
+        });
+    }
+}
+
+/// What the log needs of a request whose body is gone.
+pub(crate) struct Seen {
+    origin: Origin,
+    method: Method,
+    path: String,
+}
+
+impl Seen {
+    /// A request that begins.
+    pub(crate) fn of(request: &Request) -> Self {
+        let origin = Origin {
+            request: request.id.as_str().to_owned(),
+            trace: request.trace.own.to_string(),
+            peer: request.peer.to_string(),
+        };
+        Self { origin, method: request.head.method.clone(), path: request.head.uri.path().to_owned() }
     }
 }
 

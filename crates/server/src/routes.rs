@@ -21,7 +21,7 @@ use telemetry::metrics::Exposition;
 use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
-use crate::audit::{self, AUDIT, Log};
+use crate::audit::{self, AUDIT, Log, Seen};
 use crate::feed::Feed;
 use crate::front::{Desk, Front};
 
@@ -207,9 +207,15 @@ impl Routes {
     /// The dialect: token first, then everything else in its own order.
     async fn rest(&self, mut request: Request) -> Result<Response> {
         let desk = self.front.desk();
+        let seen = self.logs.audit.as_ref().map(|log| (log, Seen::of(&request)));
         let mut caller = match desk.gate.caller(&request.head.headers) {
             Ok(caller) => caller,
-            Err(error) => return Ok(desk.refuse(&error, &request.head)),
+            Err(error) => {
+                if let Some((log, seen)) = &seen {
+                    log.note(seen, None, &Answer::error(&error, desk.verbosity));
+                }
+                return Ok(desk.refuse(&error, &request.head));
+            }
         };
         // What other verbs send along is not read.
         let body = match request.head.method {
@@ -229,7 +235,11 @@ impl Routes {
             }));
         }
         let running = self.once(&request.head, &parts, &caller).await?;
-        Ok(present(desk.data.handle_once(&parts, &caller, running).await))
+        let answer = desk.data.handle_once(&parts, &caller, running).await;
+        if let Some((log, seen)) = &seen {
+            log.note(seen, Some(&caller), &answer);
+        }
+        Ok(present(answer))
     }
 
     /// Begins a write that came under an `Idempotency-Key`. What decides about the effect or the form of its answer is part of what the

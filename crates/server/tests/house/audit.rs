@@ -185,6 +185,34 @@ testkit::both! {
         home.stop(running);
     }
 
+    fn refusals_are_put_down_with_their_reason(engine) {
+        let home = Home::with(engine, &[("0001_schema.sql", SCHEMA)], |settings| {
+            settings.audit.enabled = true;
+            settings.audit.checkpoint_interval_ms = 50;
+        });
+        let running = home.start().unwrap();
+        // One that nobody may, one whose token is none, and one that is allowed.
+        let anon = |path: &str| home.ask(&running, Request::get(path).header("x-request-id", "r-1"), "").status().as_u16();
+        assert_eq!((anon("/rest/v1/diary"), anon("/rest/v1/song")), (401, 200));
+        let forged = Request::get("/rest/v1/song").header("authorization", "Bearer a.b.c");
+        assert_eq!(home.ask(&running, forged, "").status(), 401);
+        sealed(&home, &running, 2);
+        let found = home.runtime.block_on(audit::search(&running.store, Wanted::default())).unwrap();
+        let said: Vec<_> = found
+            .iter()
+            .map(|found| {
+                let Record { action, object, actor, outcome, reason, .. } = &found.record;
+                (action.as_str(), object.as_str(), actor.role.as_str(), *outcome, reason.as_deref())
+            })
+            .collect();
+        assert_eq!(said, [
+            ("auth.token.refused", "/rest/v1/song", "", Outcome::Refused, Some("PGRST301")),
+            ("data.request.refused", "/rest/v1/diary", "anon", Outcome::Refused, Some("42501")),
+        ]);
+        assert_eq!(found[1].record.request.map(|id| id.to_string()), Some("r-1".to_owned()));
+        home.stop(running);
+    }
+
     fn without_being_asked_for_there_is_no_log(engine) {
         let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
         let running = home.start().unwrap();
