@@ -36,10 +36,37 @@ impl Failure {
                 }
                 ApiError::database(&error.code, anonymous, error.message, error.detail, error.hint)
             }
-            Self::Store(Error::Unavailable { reason, .. }) => ApiError::no_connection(reason),
-            Self::Store(Error::Overloaded { .. }) => ApiError::queue_full(),
+            Self::Store(Error::Unavailable { reason, retry_after }) => {
+                ApiError::no_connection(reason).with_retry_after(retry_after)
+            }
+            Self::Store(Error::Overloaded { retry_after }) => ApiError::queue_full().with_retry_after(retry_after),
             Self::Store(Error::Timeout) => ApiError::pool_timeout(),
             Self::Store(Error::Internal(_)) => ApiError::internal(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_now_says_when_to_come_again() {
+        let away =
+            |wait| Failure::from(Error::Unavailable { reason: "the disk is full".to_owned(), retry_after: wait });
+        let full = |wait| Failure::from(Error::Overloaded { retry_after: wait });
+        for (failure, wanted) in [
+            (away(Duration::from_secs(5)), Some(5)),
+            (away(Duration::from_millis(1_200)), Some(2)),
+            (away(Duration::ZERO), Some(1)),
+            (full(Duration::from_secs(1)), Some(1)),
+            (Failure::from(Error::Timeout), None),
+            (Failure::from(Error::sql("57P01", "gone")), Some(1)),
+            (Failure::from(Error::sql("23505", "twice")), None),
+        ] {
+            assert_eq!(failure.answer(false).retry_after_s(), wanted);
         }
     }
 }

@@ -338,11 +338,12 @@ fn wrong_calls_end_with_2_and_say_what_to_do() {
     let (_folder, app) = app();
     for (arguments, holds) in [
         (vec!["frobnicate"], "Usage"),
-        (vec!["serve", &app, "--listen", "nonsense"], "cannot listen on nonsense"),
+        (vec!["serve", &app, "--listen", "nonsense"], "--listen: server.listen must be host:port"),
         (vec!["db", "explain", &app, "/todo", "--claims", "{"], "--claims wants a JSON object"),
         (vec!["serve", "/nowhere/at/all"], "there is no such folder"),
         (vec!["new", &app], "is not empty"),
         (vec!["handbook", "99999"], "no page 99999"),
+        (vec!["handbook", "knitting"], "no page of the handbook has \"knitting\" in its title"),
     ] {
         let (code, out, error) = run(&arguments);
         assert_eq!(code, 2, "{arguments:?} {out}{error}");
@@ -353,12 +354,22 @@ fn wrong_calls_end_with_2_and_say_what_to_do() {
     let (code, out, _) = run(&["version"]);
     assert_eq!((code, out.trim()), (0, concat!("mainstay ", env!("CARGO_PKG_VERSION"))));
     assert_eq!(run(&["handbook"]).0, 0);
+    let (code, out, _) = run(&["handbook", "Pagination"]);
+    assert!(code == 0 && out.contains("  21  What is pagination") && !out.contains("REST"), "{out}");
 }
 
 #[test]
-fn every_command_has_help_and_those_with_effects_have_examples() {
+fn every_command_has_help_with_examples() {
     for command in [
-        &["serve"][..],
+        &[][..],
+        &["serve"],
+        &["version"],
+        &["config"],
+        &["config", "docs"],
+        &["db"],
+        &["db", "lint"],
+        &["db", "explain"],
+        &["db", "advise"],
         &["new"],
         &["keys"],
         &["handbook"],

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 /// What `details` holds: text, or JSON already written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct ApiError {
     pub details: Option<Details>,
     /// A way out.
     pub hint: Option<String>,
+    /// When trying again makes sense, where that is known better than "soon".
+    pub retry_after: Option<Duration>,
 }
 
 impl fmt::Display for ApiError {
@@ -50,7 +53,14 @@ impl std::error::Error for ApiError {}
 impl ApiError {
     /// An error without details and hint.
     pub fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code: Cow::Borrowed(code), status, message: message.into(), details: None, hint: None }
+        Self {
+            code: Cow::Borrowed(code),
+            status,
+            message: message.into(),
+            details: None,
+            hint: None,
+            retry_after: None,
+        }
     }
 
     /// A database's own error: the SQLSTATE is the code, [`super::sqlstate::status_for_sqlstate`] finds the status.
@@ -63,7 +73,14 @@ impl ApiError {
     ) -> Self {
         let message = message.into();
         let status = super::sqlstate::status_for(sqlstate, anonymous, &message);
-        Self { code: Cow::Owned(sqlstate.to_owned()), status, message, details: detail.map(Details::Text), hint }
+        Self {
+            code: Cow::Owned(sqlstate.to_owned()),
+            status,
+            message,
+            details: detail.map(Details::Text),
+            hint,
+            retry_after: None,
+        }
     }
 
     /// With textual details.
@@ -112,9 +129,18 @@ impl ApiError {
         Some(value)
     }
 
-    /// Seconds for `Retry-After`, which every 503 carries.
-    pub fn retry_after_s(&self) -> Option<u32> {
-        (self.status == 503 || self.code == idempotency::IN_FLIGHT.name).then_some(1)
+    /// With the time after which trying again makes sense.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Whole seconds for `Retry-After`, which every 503 carries; at least one.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        let wait = self.retry_after.unwrap_or_default();
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        (self.status == 503 || self.code == idempotency::IN_FLIGHT.name).then_some(seconds.max(1))
     }
 
     /// The JSON body.

@@ -6,6 +6,8 @@ use super::{AppArgs, Ended, output};
 use crate::config::{documentation, json, text};
 use crate::failure::EXIT_OK;
 
+pub(super) const EXAMPLES: &str = "Examples:\n  mainstay config check shop\n  mainstay config show shop";
+
 #[derive(Subcommand)]
 pub(super) enum Config {
     /// Print every setting with its value and origin; secrets are redacted
@@ -26,7 +28,7 @@ pub(super) enum Config {
         app: AppArgs,
     },
     /// Print the page about all keys (docs/configuration.md)
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Example:\n  mainstay config docs > docs/configuration.md")]
     Docs,
 }
 

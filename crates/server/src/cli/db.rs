@@ -12,6 +12,9 @@ use crate::config::App;
 use crate::database::{Database, unwatched};
 use crate::failure::{EXIT_MIGRATIONS, EXIT_OK, Failure};
 
+pub(super) const EXAMPLES: &str = "Examples:\n  mainstay db status shop\n  mainstay db migrate shop --dry-run\n  mainstay db explain shop \
+                                   '/todo?done=is.false'";
+
 #[derive(Subcommand)]
 pub(super) enum Db {
     /// Show which migrations have run; ends with 3 when some are pending or something is wrong

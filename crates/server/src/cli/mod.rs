@@ -20,12 +20,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{App, Source, load};
 use crate::failure::{EXIT_FAILURE, EXIT_OK, Failure};
 
-const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  failed\n  2  called wrongly, or the configuration is wrong\n  3  migrations are \
+const AFTER_HELP: &str = "Examples:\n  mainstay new shop && mainstay serve shop\n  mainstay serve examples/chinook\n  mainstay db status \
+                          shop\n\nExit codes:\n  0  done\n  1  failed\n  2  called wrongly, or the configuration is wrong\n  3  migrations are \
                           pending, changed or refused, or there are findings";
 
 /// A folder of SQL becomes a REST API, on SQLite or PostgreSQL.
 #[derive(Parser)]
-#[command(name = "mainstay", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "mainstay", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,18 +44,19 @@ enum Command {
     #[command(after_help = keys::EXAMPLES)]
     Keys(keys::Keys),
     /// Look after an app's database
-    #[command(subcommand)]
+    #[command(subcommand, after_help = db::EXAMPLES)]
     Db(db::Db),
     /// Verify, prove, search and export the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Show or check an app's settings
-    #[command(subcommand)]
+    #[command(subcommand, after_help = config::EXAMPLES)]
     Config(config::Config),
     /// Read the handbook
     #[command(after_help = handbook::EXAMPLES)]
     Handbook(handbook::Handbook),
     /// Print the version
+    #[command(after_help = "Example:\n  mainstay version")]
     Version,
 }
 

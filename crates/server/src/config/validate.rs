@@ -35,10 +35,16 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
             wrong.push(("audit.witness_logs", format!("audit.witness_logs: {form}")));
         }
     }
+    if !is_place(&settings.server.listen) {
+        let text = "server.listen must be host:port, such as 127.0.0.1:8000, or unix:/path of a socket";
+        wrong.push(("server.listen", text.to_owned()));
+    }
     if settings.data.schemas.is_empty() {
         wrong.push(("data.schemas", "data.schemas must name at least one schema".to_owned()));
     }
-    if settings.data.pre_request.as_ref().is_some_and(|name| name.split('.').any(str::is_empty) || name.contains('(')) {
+    let unnamed =
+        |name: &String| name.split('.').any(str::is_empty) || name.split('.').count() > 2 || name.contains('(');
+    if settings.data.pre_request.as_ref().is_some_and(unnamed) {
         let text = "data.pre_request must be the name of a function, such as public.check_request";
         wrong.push(("data.pre_request", text.to_owned()));
     }
@@ -51,11 +57,14 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
             wrong.push(("data.app_settings", text));
         }
     }
-    if let Some(url) = &settings.store.url
-        && !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
-    {
-        let text = "store.url must begin with postgres://; without it data lives in SQLite in the data folder";
-        wrong.push(("store.url", text.to_owned()));
+    if let Some(url) = &settings.store.url {
+        let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
+        if !known {
+            let text = "store.url must begin with postgres://; without it data lives in SQLite in the data folder";
+            wrong.push(("store.url", text.to_owned()));
+        } else if let Err(error) = store::postgres::judge_url(url.expose()) {
+            wrong.push(("store.url", format!("store.url: {error}")));
+        }
     }
     if let Some(url) = &settings.server.public_url
         && !is_web(url)
@@ -75,6 +84,14 @@ pub(super) fn validate(settings: &Settings) -> Vec<(&'static str, String)> {
         wrong.push(("log.level", format!("log.level: {error}")));
     }
     wrong
+}
+
+/// Can somebody listen there: a host and a port, or a socket's path.
+fn is_place(address: &str) -> bool {
+    match address.strip_prefix("unix:") {
+        Some(path) => !path.is_empty(),
+        None => address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+    }
 }
 
 fn is_web(url: &str) -> bool {
@@ -99,7 +116,14 @@ mod tests {
             (with(|s| s.auth.jwt_secret = Some(Secret::new("short".to_owned()))), vec!["auth.jwt_secret"]),
             (with(|s| s.auth.jwks = Some(Secret::new("{}".to_owned()))), vec!["auth.jwks"]),
             (with(|s| s.auth.jwt_role_claim_key = "..".to_owned()), vec!["auth.jwt_role_claim_key"]),
+            (with(|s| s.server.listen = "nowhere".to_owned()), vec!["server.listen"]),
+            (with(|s| s.server.listen = "127.0.0.1:99999".to_owned()), vec!["server.listen"]),
+            (with(|s| s.server.listen = "[::]:8000".to_owned()), vec![]),
+            (with(|s| s.server.listen = "unix:/run/shop.sock".to_owned()), vec![]),
             (with(|s| s.data.schemas.clear()), vec!["data.schemas"]),
+            (with(|s| s.data.pre_request = Some("a.b.c".to_owned())), vec!["data.pre_request"]),
+            (with(|s| s.store.url = Some(Secret::new("postgres://x/y?sslmode=foo".to_owned()))), vec!["store.url"]),
+            (with(|s| s.store.url = Some(Secret::new("postgres://x:port/y".to_owned()))), vec!["store.url"]),
             (with(|s| s.data.pre_request = Some("api.f".to_owned())), vec![]),
             (with(|s| s.data.pre_request = Some("f()".to_owned())), vec!["data.pre_request"]),
             (with(|s| s.data.app_settings = vec!["plan=a=b".to_owned(), "p.x=".to_owned()]), vec![]),

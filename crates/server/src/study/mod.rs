@@ -106,7 +106,10 @@ impl Study {
     pub async fn explain(&mut self, store: &Store) -> Result<(), Failure> {
         let engine = store.engine();
         let levels = self.levels.clone();
-        let plans = store.read(self.scope.clone(), Lane::Long, move |conn| plan::all(conn, engine, &levels)).await?;
+        let plans = store
+            .read(self.scope.clone(), Lane::Long, move |conn| plan::all(conn, engine, &levels))
+            .await
+            .map_err(denied)?;
         for (level, plan) in self.levels.iter_mut().zip(plans) {
             level.plan = plan;
         }
@@ -163,9 +166,23 @@ fn search_path(config: &Config, schema: &str) -> Vec<Name> {
     std::iter::once(schema).chain(more).map(Name::from).collect()
 }
 
+/// Who may, when the caller may not.
+const ANOTHER_ROLE: &str = "Another role may: --role service_role";
+
+/// What PostgreSQL refuses, with a way out.
+fn denied(error: Error) -> Failure {
+    match error {
+        Error::Sql(mut error) if error.code == "42501" && error.hint.is_none() => {
+            error.hint = Some(ANOTHER_ROLE.to_owned());
+            Error::Sql(error).into()
+        }
+        error => error.into(),
+    }
+}
+
 fn said(error: &ApiError) -> String {
     let hint = error.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
-    let role = if error.code == "42501" { "\n  Another role may: --role service_role" } else { "" };
+    let role = if error.code == "42501" { format!("\n  {ANOTHER_ROLE}") } else { String::new() };
     format!("the request is refused: {} ({}){hint}{role}", error.message, error.code)
 }
 

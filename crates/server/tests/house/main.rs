@@ -6,5 +6,6 @@ mod audit;
 mod events;
 mod idempotency;
 mod lifecycle;
+mod panics;
 mod postgres;
 mod support;

@@ -47,6 +47,7 @@ pub use self::counts::Counts;
 pub use self::introspect::load_catalog;
 pub use self::listen::Listener;
 pub use self::prepare::prepare_database;
+pub use self::tls::judge_url;
 pub use self::waves::{Ask, Wave, Waves};
 
 /// How the engine uses the server.

@@ -61,6 +61,19 @@ struct Wishes {
     roots: Option<String>,
 }
 
+/// Says what is wrong with the URL of a server, in words for the operator that repeat nothing of it. Certificates that it names are read,
+/// nobody is asked.
+///
+/// # Errors
+/// The words.
+pub fn judge_url(url: &str) -> std::result::Result<(), String> {
+    match Target::parse(url) {
+        Ok(_) => Ok(()),
+        Err(Error::Internal(words)) => Err(words),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 impl Target {
     /// Reads a URL. Fails with `Internal` and words for the operator when it cannot be read, and never repeats what it says.
     pub(crate) fn parse(url: &str) -> Result<Self> {

@@ -114,6 +114,11 @@ pub const CODES: &[(&str, Severity, &str)] = &[
         "Whoever has the grant sees and changes every row. Enable row level security and create policies.",
     ),
     (
+        "view-owner-rights",
+        Severity::Warning,
+        "Row policies of its tables do not hold for who reads it. Create it with (security_invoker = true), or say with a comment that this is meant.",
+    ),
+    (
         "grant-write-anon",
         Severity::Warning,
         "Anybody without a token may write. Grant to authenticated, or protect the table with policies.",
@@ -288,6 +293,14 @@ mod tests {
             ("create policy p on t as restrictive for update using (true)", &[]),
             ("create policy p on t for update to service_role using (true)", &[]),
             ("grant insert on t to anon", &["grant-write-anon", "no-row-security"]),
+            ("create view v as select a from t; grant select on v to anon", &["view-owner-rights"]),
+            ("create view v with (security_invoker = true) as select a from t; grant select on v to anon", &[]),
+            ("create view v with (security_invoker) as select a from t; grant select on v to anon", &[]),
+            (
+                "create view v as select a from t; alter view v set (security_invoker = on); grant select on v to anon",
+                &[],
+            ),
+            ("create view v as select a from t; grant select on v to service_role", &[]),
             ("grant all on t to public", &["grant-write-anon", "no-row-security"]),
             (
                 "alter table t enable row level security; create policy p on t using (a = 1); grant select on t to authenticated",

@@ -3,7 +3,7 @@
 use sql::ast::{
     AlterAction, AlterTable, ColumnConstraintKind, ColumnDef, CreatePolicy, CreateTable, Drop, Expr, FunctionOption,
     Grant, GrantTarget, Literal, Name, ObjectKind, ObjectName, PolicyCommand, Privilege, Privileges, RelationKind,
-    Role, Statement, TableConstraint, TableConstraintKind,
+    Role, Statement, StorageOption, TableConstraint, TableConstraintKind,
 };
 
 use super::world::World;
@@ -40,7 +40,11 @@ pub(super) fn statement(statement: &Statement, world: &mut World, found: &mut Ve
     match statement {
         Statement::CreateTable(create) => create_table(create, world, found),
         Statement::AlterTable(alter) if matches!(alter.kind, RelationKind::Table) => alter_table(alter, world, found),
-        Statement::AlterTable(alter) if matches!(alter.kind, RelationKind::View) => alter_view(alter, found),
+        Statement::AlterTable(alter) if matches!(alter.kind, RelationKind::View) => alter_view(alter, world, found),
+        Statement::CreateView(create) => {
+            let invoker = create.options.iter().find_map(invokes);
+            world.table(&create.name).view = Some(invoker.unwrap_or(false));
+        }
         Statement::CreateIndex(create) => {
             if !create.concurrently && !world.is_new(&create.table) {
                 found.push(Found::new(
@@ -166,8 +170,23 @@ fn constraint_keys(table: &ObjectName, constraint: &TableConstraint, world: &mut
     }
 }
 
-fn alter_view(alter: &AlterTable, found: &mut Vec<Found>) {
+/// Does the option of a view say whose rights bind inside.
+fn invokes(option: &StorageOption) -> Option<bool> {
+    let on = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "true" | "on" | "1" | "yes");
+    (&*option.name == "security_invoker").then(|| option.value.as_deref().is_none_or(on))
+}
+
+fn alter_view(alter: &AlterTable, world: &mut World, found: &mut Vec<Found>) {
     for action in &alter.actions {
+        match action {
+            AlterAction::SetOptions(options) => {
+                if let Some(invoker) = options.iter().find_map(invokes) {
+                    world.table(&alter.name).view = Some(invoker);
+                }
+            }
+            AlterAction::RenameTo(to) => world.rename(&alter.name, to),
+            _ => {}
+        }
         if matches!(action, AlterAction::RenameTo(_) | AlterAction::RenameColumn { .. }) {
             found.push(Found::new(
                 "renamed",

@@ -18,6 +18,8 @@ pub(super) struct Table {
     pub(super) primary_key: bool,
     pub(super) row_security: bool,
     pub(super) policies: usize,
+    /// It is a view; whether its callers' rights bind inside.
+    pub(super) view: Option<bool>,
     /// Granted to a role of callers.
     pub(super) granted: bool,
     /// Columns that each index begins with, in order.
@@ -59,14 +61,13 @@ fn key(name: &ObjectName) -> (Name, Name) {
 impl World {
     pub(super) fn new(existing: Option<&Catalog>) -> Self {
         let mut world = Self::default();
-        for relation in
-            existing.into_iter().flat_map(|catalog| catalog.relations.values()).filter(|relation| !relation.is_view())
-        {
+        for relation in existing.into_iter().flat_map(|catalog| catalog.relations.values()) {
             let keys = relation.primary_key.iter().chain(&relation.uniques).map(|key| key.columns.clone());
             let others =
                 relation.indexes.iter().map(|index| index.keys.iter().map_while(|key| key.column.clone()).collect());
             let table = Table {
                 primary_key: relation.primary_key.is_some(),
+                view: relation.view.as_ref().map(|view| view.security_invoker),
                 row_security: relation.row_security,
                 policies: relation.policies.len(),
                 indexes: keys.chain(others).collect(),
@@ -123,12 +124,17 @@ impl World {
             if table.row_security && table.policies == 0 {
                 say("no-policy", table.secured, format!("table \"{name}\" has row security but no policy"));
             }
-            if table.granted && !table.row_security {
-                say(
-                    "no-row-security",
-                    table.opened,
-                    format!("table \"{name}\" is granted to callers without row security"),
-                );
+            match table.view {
+                Some(true) => {}
+                Some(false) if table.granted => {
+                    let message = format!("view \"{name}\" is granted to callers and reads with its owner's rights");
+                    say("view-owner-rights", table.opened, message);
+                }
+                None if table.granted && !table.row_security => {
+                    let message = format!("table \"{name}\" is granted to callers without row security");
+                    say("no-row-security", table.opened, message);
+                }
+                _ => {}
             }
             for (columns, added, mark) in &table.foreign_keys {
                 let served = table.indexes.iter().any(|index| {
