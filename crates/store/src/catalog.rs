@@ -4,6 +4,7 @@
 //! because SQLite's own schema cannot say `numeric(10,2)`, who was granted what, or what a policy demands. Everything above the
 //! store (API, OpenAPI, row security, types) derives from this one model; there is no second one.
 
+mod speech;
 pub(crate) mod updatable;
 pub mod views;
 
@@ -554,10 +555,10 @@ impl Catalog {
         self.functions.get(&QName::new(schema, name)).map_or(&[], Vec::as_slice)
     }
 
-    /// May SQL of this schema set `response.headers` or `response.status`: does any of its texts mention such a name. A name that is
-    /// put together at run time is not found.
+    /// May SQL of this schema set `response.headers` or `response.status`: does any of its texts mention such a name, or set something
+    /// whose name it puts together at run time.
     pub fn speaks(&self) -> bool {
-        let says = |text: &str| text.to_ascii_lowercase().contains("response.");
+        let says = speech::speaks;
         let expr = |expr: &Option<ExprText>| expr.as_ref().is_some_and(|expr| says(expr.text()));
         self.triggers_speak
             || self.functions.values().flatten().any(|function| says(&function.body))

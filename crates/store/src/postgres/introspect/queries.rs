@@ -172,7 +172,8 @@ pub(super) const TRIGGERS_SPEAK: &str = concat!(
     "select to_json(exists (
     select from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where p.prorettype = 'pg_catalog.trigger'::regtype and p.prosrc ~* 'response[.]' and ",
+    where p.prorettype = 'pg_catalog.trigger'::regtype
+      and (p.prosrc ~* 'response[.]' or p.prosrc ~* 'set_config\\s*[(]\\s*(?!''[^'']*''\\s*,)') and ",
     of_users!(),
     "))::text"
 );
