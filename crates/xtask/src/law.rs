@@ -1,6 +1,7 @@
 //! The law of the house: what can be judged by reading its files. Each law is a function to the places that break it, and a test.
 
 mod codes;
+mod differences;
 mod floors;
 mod licences;
 mod modules;
@@ -24,6 +25,7 @@ pub(crate) const LAWS: &[Law] = &[
     ("Every Rust file is part of a crate.", modules::no_dead_files),
     ("Every error code is unique and carries its room's name.", codes::named),
     ("Every error code has a page that says what happened and what to do.", codes::documented),
+    ("docs/postgrest.md tells of every case that is not as PostgREST has it.", differences::told),
     ("A room's SQL names its own tables only.", tables::own),
     ("Only licences that are on the list.", licences::allowed),
 ];
@@ -65,6 +67,7 @@ mod tests {
         every_file_is_part_of_a_crate: modules::no_dead_files,
         error_codes_are_unique_and_carry_their_room: codes::named,
         error_codes_have_pages: codes::documented,
+        differences_from_postgrest_are_told: differences::told,
         rooms_name_their_own_tables_only: tables::own,
         licences_are_on_the_list: licences::allowed,
     }

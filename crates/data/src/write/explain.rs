@@ -103,7 +103,11 @@ impl Explain {
         }
         let attempt = Attempt { table, columns: &all, rows: &new, act: Act::Come };
         let mut error = store::sqlite::detail(conn, &self.catalog, &attempt, error)?;
-        if matches!(error.code.as_str(), "23502" | "23514" | "44000") {
+        // A domain refuses a value before there is a row.
+        let of_domain = error.code == "23514" && error.message.starts_with("value for domain ");
+        if of_domain {
+            error.detail = None;
+        } else if matches!(error.code.as_str(), "23502" | "23514" | "44000") {
             let failing = self.failing(conn, table, &error, &new)?;
             error.detail = failing.and_then(|row| self.failing_row(&attempt, row, set));
         }
