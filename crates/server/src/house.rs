@@ -50,6 +50,8 @@ pub struct Running {
     pub store: Arc<Store>,
     /// Its data room.
     pub data: Arc<Data>,
+    /// What answers requests.
+    pub routes: Arc<Routes>,
     /// What is worth saying about the migrations folder.
     pub notices: Vec<String>,
     app: App,
@@ -107,7 +109,7 @@ impl House {
 
         // The routes, and the fused function around them.
         let metrics = settings.metrics.enabled.then(|| registry.clone());
-        let routes = Routes::new(
+        let routes = Arc::new(Routes::new(
             front.clone(),
             idempotency,
             Logs { feed: Feed { events, store: store.clone() }, audit },
@@ -115,9 +117,15 @@ impl House {
             metrics,
             app.name(),
             settings.server.public_url.clone(),
+        ));
+        let served_by = WebApp::new(
+            routes.clone(),
+            limits(settings),
+            cors(settings),
+            registry,
+            clock.clone(),
+            Arc::new(SystemRandom),
         );
-        let served_by =
-            WebApp::new(routes, limits(settings), cors(settings), registry, clock.clone(), Arc::new(SystemRandom));
 
         let (stop, stopped) = oneshot::channel();
         let served = telemetry::spawn(
@@ -133,6 +141,7 @@ impl House {
             keys,
             store,
             data,
+            routes,
             notices,
             app: app.clone(),
             clock,
@@ -172,7 +181,7 @@ impl Running {
         self.stop.send(()).ok();
         let drained = self.served.await.unwrap_or(Drained { cut: 0 });
         self.workers.stop().await;
-        drop((self.data, self.front));
+        drop((self.data, self.routes, self.front));
         release(self.store).await;
         drained
     }

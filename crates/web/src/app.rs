@@ -70,6 +70,25 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
+/// Shared, so that others may ask it too.
+impl<H: Handler> Handler for Arc<H> {
+    fn routes(&self) -> &[Route] {
+        (**self).routes()
+    }
+
+    fn route(&self, head: &Parts) -> usize {
+        (**self).route(head)
+    }
+
+    fn handle(&self, route: usize, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        (**self).handle(route, request)
+    }
+
+    fn present(&self, route: usize, error: &Error, id: &RequestId) -> Response {
+        (**self).present(route, error, id)
+    }
+}
+
 /// A handler with everything around it.
 pub struct App<H> {
     handler: H,

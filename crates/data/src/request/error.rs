@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// What `details` holds: text, or JSON already written.
@@ -38,8 +39,8 @@ pub struct ApiError {
     pub details: Option<Details>,
     /// A way out.
     pub hint: Option<String>,
-    /// When trying again makes sense, where that is known better than "soon".
-    pub retry_after: Option<Duration>,
+    /// Seconds until trying again makes sense, where that is known better than "soon".
+    pub wait_s: Option<NonZeroU32>,
 }
 
 impl fmt::Display for ApiError {
@@ -53,14 +54,7 @@ impl std::error::Error for ApiError {}
 impl ApiError {
     /// An error without details and hint.
     pub fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self {
-            code: Cow::Borrowed(code),
-            status,
-            message: message.into(),
-            details: None,
-            hint: None,
-            retry_after: None,
-        }
+        Self { code: Cow::Borrowed(code), status, message: message.into(), details: None, hint: None, wait_s: None }
     }
 
     /// A database's own error: the SQLSTATE is the code, [`super::sqlstate::status_for_sqlstate`] finds the status.
@@ -79,7 +73,7 @@ impl ApiError {
             message,
             details: detail.map(Details::Text),
             hint,
-            retry_after: None,
+            wait_s: None,
         }
     }
 
@@ -129,18 +123,18 @@ impl ApiError {
         Some(value)
     }
 
-    /// With the time after which trying again makes sense.
+    /// With the time after which trying again makes sense, in whole seconds.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.wait_s = NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
-    /// Whole seconds for `Retry-After`, which every 503 carries; at least one.
-    pub fn retry_after_s(&self) -> Option<u64> {
-        let wait = self.retry_after.unwrap_or_default();
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        (self.status == 503 || self.code == idempotency::IN_FLIGHT.name).then_some(seconds.max(1))
+    /// Seconds for `Retry-After`, which every 503 carries; at least one.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        let wait = self.wait_s.map_or(1, NonZeroU32::get);
+        (self.status == 503 || self.code == idempotency::IN_FLIGHT.name).then_some(wait)
     }
 
     /// The JSON body.

@@ -105,42 +105,39 @@ mod tests {
 
     #[test]
     fn each_rule_names_its_key() {
-        let good = Settings::default();
-        let with = |change: fn(&mut Settings)| {
-            let mut settings = good.clone();
+        let table: Vec<(fn(&mut Settings), Vec<&str>)> = vec![
+            (|_| (), vec![]),
+            (|s| s.auth.jwt_secret = Some(Secret::new("short".to_owned())), vec!["auth.jwt_secret"]),
+            (|s| s.auth.jwks = Some(Secret::new("{}".to_owned())), vec!["auth.jwks"]),
+            (|s| s.auth.jwt_role_claim_key = "..".to_owned(), vec!["auth.jwt_role_claim_key"]),
+            (|s| s.server.listen = "nowhere".to_owned(), vec!["server.listen"]),
+            (|s| s.server.listen = "127.0.0.1:99999".to_owned(), vec!["server.listen"]),
+            (|s| s.server.listen = "[::]:8000".to_owned(), vec![]),
+            (|s| s.server.listen = "unix:/run/shop.sock".to_owned(), vec![]),
+            (|s| s.data.schemas.clear(), vec!["data.schemas"]),
+            (|s| s.data.pre_request = Some("a.b.c".to_owned()), vec!["data.pre_request"]),
+            (|s| s.store.url = Some(Secret::new("postgres://x/y?sslmode=foo".to_owned())), vec!["store.url"]),
+            (|s| s.store.url = Some(Secret::new("postgres://x:port/y".to_owned())), vec!["store.url"]),
+            (|s| s.data.pre_request = Some("api.f".to_owned()), vec![]),
+            (|s| s.data.pre_request = Some("f()".to_owned()), vec!["data.pre_request"]),
+            (|s| s.data.app_settings = vec!["plan=a=b".to_owned(), "p.x=".to_owned()], vec![]),
+            (|s| s.data.app_settings = vec!["plan".to_owned()], vec!["data.app_settings"]),
+            (|s| s.data.app_settings = vec!["a b=1".to_owned()], vec!["data.app_settings"]),
+            (|s| s.store.url = Some(Secret::new("mysql://x".to_owned())), vec!["store.url"]),
+            (|s| s.store.url = Some(Secret::new("postgres://x/y".to_owned())), vec![]),
+            (|s| s.server.public_url = Some("example.org".to_owned()), vec!["server.public_url"]),
+            (|s| s.server.public_url = Some("https://example.org/api".to_owned()), vec![]),
+            (|s| s.cors.allowed_origins = vec!["https://a.b:8443".to_owned()], vec![]),
+            (|s| s.cors.allowed_origins = vec!["https://a.b/".to_owned()], vec!["cors.allowed_origins"]),
+            (|s| s.cors.allowed_origins = vec!["*".to_owned()], vec!["cors.allowed_origins"]),
+            (|s| s.log.level = "web=loud".to_owned(), vec!["log.level"]),
+            (|s| s.log.level = "loud".to_owned(), vec!["log.level"]),
+            (|s| s.log.level = "warn,web".to_owned(), vec!["log.level"]),
+            (|s| s.log.level = "info,web::access=off".to_owned(), vec![]),
+        ];
+        for (change, want) in table {
+            let mut settings = Settings::default();
             change(&mut settings);
-            settings
-        };
-        for (settings, want) in [
-            (good.clone(), vec![]),
-            (with(|s| s.auth.jwt_secret = Some(Secret::new("short".to_owned()))), vec!["auth.jwt_secret"]),
-            (with(|s| s.auth.jwks = Some(Secret::new("{}".to_owned()))), vec!["auth.jwks"]),
-            (with(|s| s.auth.jwt_role_claim_key = "..".to_owned()), vec!["auth.jwt_role_claim_key"]),
-            (with(|s| s.server.listen = "nowhere".to_owned()), vec!["server.listen"]),
-            (with(|s| s.server.listen = "127.0.0.1:99999".to_owned()), vec!["server.listen"]),
-            (with(|s| s.server.listen = "[::]:8000".to_owned()), vec![]),
-            (with(|s| s.server.listen = "unix:/run/shop.sock".to_owned()), vec![]),
-            (with(|s| s.data.schemas.clear()), vec!["data.schemas"]),
-            (with(|s| s.data.pre_request = Some("a.b.c".to_owned())), vec!["data.pre_request"]),
-            (with(|s| s.store.url = Some(Secret::new("postgres://x/y?sslmode=foo".to_owned()))), vec!["store.url"]),
-            (with(|s| s.store.url = Some(Secret::new("postgres://x:port/y".to_owned()))), vec!["store.url"]),
-            (with(|s| s.data.pre_request = Some("api.f".to_owned())), vec![]),
-            (with(|s| s.data.pre_request = Some("f()".to_owned())), vec!["data.pre_request"]),
-            (with(|s| s.data.app_settings = vec!["plan=a=b".to_owned(), "p.x=".to_owned()]), vec![]),
-            (with(|s| s.data.app_settings = vec!["plan".to_owned()]), vec!["data.app_settings"]),
-            (with(|s| s.data.app_settings = vec!["a b=1".to_owned()]), vec!["data.app_settings"]),
-            (with(|s| s.store.url = Some(Secret::new("mysql://x".to_owned()))), vec!["store.url"]),
-            (with(|s| s.store.url = Some(Secret::new("postgres://x/y".to_owned()))), vec![]),
-            (with(|s| s.server.public_url = Some("example.org".to_owned())), vec!["server.public_url"]),
-            (with(|s| s.server.public_url = Some("https://example.org/api".to_owned())), vec![]),
-            (with(|s| s.cors.allowed_origins = vec!["https://a.b:8443".to_owned()]), vec![]),
-            (with(|s| s.cors.allowed_origins = vec!["https://a.b/".to_owned()]), vec!["cors.allowed_origins"]),
-            (with(|s| s.cors.allowed_origins = vec!["*".to_owned()]), vec!["cors.allowed_origins"]),
-            (with(|s| s.log.level = "web=loud".to_owned()), vec!["log.level"]),
-            (with(|s| s.log.level = "loud".to_owned()), vec!["log.level"]),
-            (with(|s| s.log.level = "warn,web".to_owned()), vec!["log.level"]),
-            (with(|s| s.log.level = "info,web::access=off".to_owned()), vec![]),
-        ] {
             let keys: Vec<&str> = validate(&settings).into_iter().map(|(key, _)| key).collect();
             assert_eq!(keys, want);
         }

@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use http::request::Parts as Head;
 use http::{HeaderValue, Request};
-use idempotency::Idempotency;
 use kernel::error::INTERNAL;
 use kernel::{Error, RequestId, SystemClock, SystemRandom};
-use server::front::{Desk, Front};
 use server::routes::Routes;
 use store::{Connection, Lane, Scope, Store, Tx};
 use telemetry::Registry;
 use tokio::sync::oneshot;
 use web::client::Client;
-use web::health::Health;
 use web::{App as WebApp, Cors, Handler, Limits, Listener, Response, Route};
 
 use crate::support::{Home, SCHEMA, service, text};
@@ -25,7 +22,7 @@ const TRAP: &str = "x-trap";
 
 /// The routes of a house, with a trap around them.
 struct Trapped {
-    routes: Routes,
+    routes: Arc<Routes>,
     store: Arc<Store>,
 }
 
@@ -73,11 +70,7 @@ testkit::both! {
         let key = HeaderValue::from_str(&service(&running)).unwrap();
         home.runtime.block_on(async {
             let registry = Arc::new(Registry::new());
-            let desk = Desk::open(&home.app, running.store.clone(), &running.keys, Arc::new(SystemClock)).await.unwrap();
-            let idempotency = Arc::new(Idempotency::new(idempotency::Config::default()));
-            let front = Arc::new(Front::new(desk));
-            let routes = Routes::new(front, idempotency, Arc::new(Health::new()), None, "trapped".to_owned(), None);
-            let trapped = Trapped { routes, store: running.store.clone() };
+            let trapped = Trapped { routes: running.routes.clone(), store: running.store.clone() };
             let app = WebApp::new(
                 trapped,
                 Limits::default(),

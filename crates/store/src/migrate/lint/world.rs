@@ -125,7 +125,6 @@ impl World {
                 say("no-policy", table.secured, format!("table \"{name}\" has row security but no policy"));
             }
             match table.view {
-                Some(true) => {}
                 Some(false) if table.granted => {
                     let message = format!("view \"{name}\" is granted to callers and reads with its owner's rights");
                     say("view-owner-rights", table.opened, message);
