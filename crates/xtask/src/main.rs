@@ -2,7 +2,7 @@
 //!
 //! ## What
 //! `cargo x check` judges the house by its law; `cargo x test` does all that a change must pass; `cargo x new-room` lays out a room;
-//! `cargo x fuzz` lets libFuzzer try the parsers; `cargo x clients` runs real clients; `cargo x oracle` replays the request cases against a real PostgREST.
+//! `cargo x fuzz` lets libFuzzer try the parsers; `cargo x crash` kills the server many times; `cargo x clients` runs real clients; `cargo x oracle` replays the request cases against a real PostgREST.
 //!
 //! ## Words
 //! A *law* is a function from the house to the places that break it ([`law`]). A *step* of the test command is a check or the tests.
@@ -15,6 +15,7 @@
 //! What tests share (`testkit`).
 
 mod clients;
+mod crash;
 mod fuzz;
 mod house;
 mod law;
@@ -35,6 +36,8 @@ cargo x test               everything a change must pass; installs PostgreSQL wh
 cargo x new-room NAME N    a new crate NAME on floor N
 cargo x fuzz [TARGET] [--seconds N]
                            parsers and values on inputs that grow by coverage; wants a C++ compiler
+cargo x crash [--kills N] [--writers N] [--seed N] [sqlite|postgres]
+                           kills the server over and over under clients that retry by key
 cargo x clients            unmodified supabase-js and postgrest-py from npm and PyPI against the server, on both engines
 cargo x oracle [ARGS]      the request cases against a real PostgREST (tools/oracle/README.md)
 ";
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         ["test"] => Ok(test::run()),
         ["new-room", name, floor] => room::make(name, floor).map(|()| true),
         ["clients"] => clients::run(),
+        ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["oracle", rest @ ..] => oracle(rest),
         ["help" | "--help" | "-h"] => {

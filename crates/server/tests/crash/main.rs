@@ -5,6 +5,8 @@
 //! that a slow machine kills as deep in the work as a fast one.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod once;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
