@@ -13,6 +13,7 @@
 //! - Positions have no gaps, and a position that was read stays what it was. An event that commits late comes later in the log; it is
 //!   never put before one that somebody may have read.
 //! - Events of one key are in the order of their changes.
+//! - What is older than the log goes back is forgotten from its beginning; the last event stays, so no place is given twice.
 //! - Values of columns whose comment says `@sensitive` are not in events.
 //!
 //! # Walk
@@ -24,6 +25,7 @@
 //! Who may read the log (`server`); the audit log.
 
 mod capture;
+mod error;
 mod model;
 mod order;
 pub mod present;
@@ -32,6 +34,7 @@ mod service;
 mod store;
 
 pub use capture::install;
+pub use error::{CODES, GONE};
 pub use model::Logged;
 pub use recorder::Recorder;
 pub use service::{Config, Events};

@@ -15,11 +15,16 @@ use crate::store as log;
 pub struct Config {
     /// Events that one reading gets at most.
     pub page_max: u32,
+    /// How long an event is kept.
+    pub retention: Duration,
 }
+
+/// Events forgotten in one transaction.
+const SWEEP_MAX: i64 = 1_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Self { page_max: 1_000 }
+        Self { page_max: 1_000, retention: Duration::from_secs(30 * 86_400) }
     }
 }
 
@@ -73,6 +78,37 @@ impl Events {
             }
         };
         tokio::time::timeout(wait, looking).await.unwrap_or_else(|_| Ok(Vec::new()))
+    }
+
+    /// Forgets what is older than the log goes back, in small transactions; returns how many events. The last one always stays, so that
+    /// no place is ever given twice.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn sweep(&self, store: &Store) -> store::Result<u64> {
+        let retention = i64::try_from(self.config.retention.as_micros()).unwrap_or(i64::MAX);
+        let mut all = 0;
+        loop {
+            let some = store
+                .write(Scope::default(), move |tx: &mut store::Tx<'_>| {
+                    tx.quiet("events that are older than the log goes back");
+                    let before = tx.conn().now().saturating_sub(retention);
+                    log::forget(tx.conn(), before, SWEEP_MAX)
+                })
+                .await?;
+            all += some;
+            if some < SWEEP_MAX.unsigned_abs() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The first position that is still there; 0 for an empty log.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn first(&self, store: &Store) -> store::Result<i64> {
+        store.read(Scope::default(), Lane::Short, log::first).await
     }
 
     /// The last position; 0 for an empty log.

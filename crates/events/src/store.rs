@@ -1,7 +1,7 @@
 //! The room's tables and statements.
 
 use store::house::{Query, Tables, int, read_int, read_text, text};
-use store::{Connection, Event, Result, Row};
+use store::{Connection, Engine, Event, Result, Row};
 
 use crate::model::Logged;
 
@@ -76,6 +76,19 @@ static READ: Query = Query::new(
 );
 static OF_UNIT: Query =
     Query::new("select kind, subject, key, data from mainstay.events_event where unit = $1 order by id");
+/// The place up to which the oldest of those there are were before a time, the last event aside: the log never forgets where it was.
+static OLD: Query = Query::new(
+    "select max(position) from (
+        select o.position from mainstay.events_order o join mainstay.events_event e on e.id = o.event
+        where e.at < $1 and o.position < (select max(position) from mainstay.events_order)
+        order by o.position limit $2) as old",
+);
+static FORGET: Query = Query::new(
+    "delete from mainstay.events_event where id in (select event from mainstay.events_order where position <= $1)",
+);
+/// On SQLite the order is a view.
+static FORGET_ORDER: Query = Query::new("delete from mainstay.events_order where position <= $1");
+static FIRST: Query = Query::new("select min(position) from mainstay.events_order");
 static LAST: Query = Query::new("select max(position) from mainstay.events_order");
 static ORDER: Query = Query::new(
     "with taken as (
@@ -132,6 +145,33 @@ pub(crate) fn read(conn: &mut dyn Connection, after: i64, most: i64) -> Result<V
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Forgets events that were before a time, the oldest first and at most so many; returns how many.
+pub(crate) fn forget(conn: &mut dyn Connection, before: i64, most: i64) -> Result<u64> {
+    let mut upto = 0;
+    OLD.each(conn, &[int(before), int(most)], |row| {
+        upto = read_int(row, 0)?;
+        Ok(())
+    })?;
+    if upto == 0 {
+        return Ok(0);
+    }
+    let gone = FORGET.run(conn, &[int(upto)])?;
+    if conn.engine() == Engine::Postgres {
+        FORGET_ORDER.run(conn, &[int(upto)])?;
+    }
+    Ok(gone)
+}
+
+/// The first position that is still there; 0 for an empty log.
+pub(crate) fn first(conn: &mut dyn Connection) -> Result<i64> {
+    let mut first = 0;
+    FIRST.each(conn, &[], |row| {
+        first = read_int(row, 0)?;
+        Ok(())
+    })?;
+    Ok(first)
 }
 
 /// The last position; 0 for an empty log.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data::Caller;
-use events::{Events, present};
+use events::{Events, GONE, present};
 use http::header::CACHE_CONTROL;
 use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -40,8 +40,16 @@ impl Feed {
         }
         let asked = Asked::parse(head.uri.query().unwrap_or_default())?;
         let wait = Duration::from_secs(asked.wait);
-        let found = self.events.wait(&self.store, asked.after, asked.limit, wait).await.map_err(failed)?;
-        let next = found.last().map_or(asked.after, |event| event.position);
+        let after = asked.after.unwrap_or(0);
+        let found = self.events.wait(&self.store, after, asked.limit, wait).await.map_err(failed)?;
+        // Whoever names a place wants what follows it: not having it any more must be said.
+        if let (Some(after), Some(first)) = (asked.after, found.first())
+            && first.position > after + 1
+        {
+            let first = first.position;
+            return Err(Error::new(&GONE, format!("The log begins at {first}; what was between is forgotten.")));
+        }
+        let next = found.last().map_or(after, |event| event.position);
         let mut answer = response::of(StatusCode::OK, CONTENT, present::batch(&found));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer.headers_mut().insert(NEXT, HeaderValue::from(next));
@@ -60,25 +68,22 @@ fn failed(error: store::Error) -> Error {
 }
 
 struct Asked {
-    after: i64,
+    after: Option<i64>,
     limit: u32,
     wait: u64,
 }
 
 impl Asked {
     fn parse(query: &str) -> Result<Self> {
-        let mut asked = Self { after: 0, limit: LIMIT, wait: 0 };
+        let mut asked = Self { after: None, limit: LIMIT, wait: 0 };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let refuse = |why: &str| Error::new(&INVALID, "").with_field(name, why);
             match name {
                 // With its zeros, as the events have it, or without.
                 "after" => {
-                    asked.after = value
-                        .parse()
-                        .ok()
-                        .filter(|after| *after >= 0)
-                        .ok_or_else(|| refuse("a sequence, 0 or more"))?;
+                    let after = value.parse().ok().filter(|after| *after >= 0_i64);
+                    asked.after = Some(after.ok_or_else(|| refuse("a sequence, 0 or more"))?);
                 }
                 "limit" => {
                     asked.limit =

@@ -79,7 +79,7 @@ impl House {
         let keys = Keys::of(app)?;
 
         // The store. Rooms that follow every transaction are listed here, in their order.
-        let events = Arc::new(Events::new(events::Config::default()));
+        let events = Arc::new(Events::new(events_config(settings)));
         let mut participants: Vec<Arc<dyn Participant>> = Vec::new();
         if settings.events.capture {
             participants.push(events.recorder());
@@ -278,6 +278,11 @@ fn cors(settings: &Settings) -> Cors {
          Range-Unit, X-Request-Id, Idempotency-Replayed",
     );
     Cors { origins: (!origins.is_empty()).then_some(origins), exposed }
+}
+
+fn events_config(settings: &Settings) -> events::Config {
+    let retention = Duration::from_secs(settings.events.retention_hours * 3_600);
+    events::Config { retention, ..events::Config::default() }
 }
 
 /// The data room's settings.

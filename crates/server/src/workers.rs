@@ -100,6 +100,7 @@ pub(crate) fn start(
         telemetry::spawn("store pulse", beat(store.clone(), pulse.clone())),
         telemetry::spawn("idempotency sweep", sweep(store.clone(), idempotency.clone())),
         telemetry::spawn("events order", order(store.clone(), events.clone())),
+        telemetry::spawn("events sweep", forget(store.clone(), events.clone())),
     ];
     if let Some(log) = audit {
         tasks.push(telemetry::spawn("audit seal", audit::seal(log.clone())));
@@ -148,6 +149,18 @@ async fn sweep(store: Arc<Store>, idempotency: Arc<Idempotency>) {
             Ok(0) => {}
             Ok(answers) => tracing::debug!(answers, "stored answers were forgotten"),
             Err(error) => tracing::warn!(%error, "stored answers could not be forgotten; trying again later"),
+        }
+    }
+}
+
+/// Forgets events that are older than the log goes back, now and then.
+async fn forget(store: Arc<Store>, events: Arc<Events>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        match events.sweep(&store).await {
+            Ok(0) => {}
+            Ok(events) => tracing::debug!(events, "old events were forgotten"),
+            Err(error) => tracing::warn!(%error, "old events could not be forgotten; trying again later"),
         }
     }
 }

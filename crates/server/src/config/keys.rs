@@ -241,6 +241,8 @@ pub const KEYS: &[Key] = &[
         "Every change of a row becomes an event in the transaction that makes it. Off, nothing is taken down, and writes cost less.",
         |s| &mut s.events.capture,
     ),
+    Key::new("events.retention_hours", "How far back the log of events goes, in hours.", |s| &mut s.events.retention_hours)
+        .between(1, 87_600),
     Key::new(
         "idempotency.retention_hours",
         "How long the answer to a write under an `Idempotency-Key` is kept, in hours.",

@@ -275,11 +275,12 @@ impl Default for Log {
 #[expect(missing_docs, reason = "the table of keys says what each is")]
 pub struct Events {
     pub capture: bool,
+    pub retention_hours: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { capture: true }
+        Self { capture: true, retention_hours: 720 }
     }
 }
 

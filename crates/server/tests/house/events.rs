@@ -106,6 +106,33 @@ testkit::both! {
         home.stop(running);
     }
 
+    fn old_events_are_forgotten_and_places_are_never_given_twice(engine) {
+        let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
+        let running = home.start().unwrap();
+        for id in 10..20 {
+            assert_eq!(ask(&home, &running, "POST", "/song", &format!(r#"{{"id":{id},"title":"x"}}"#)), 201);
+        }
+        events(&home, &running, 0, 10);
+        let short = events::Events::new(events::Config { retention: std::time::Duration::ZERO, ..events::Config::default() });
+        assert_eq!(home.runtime.block_on(short.sweep(&running.store)).unwrap(), 9);
+        assert_eq!(home.runtime.block_on(short.sweep(&running.store)).unwrap(), 0);
+        assert_eq!(home.runtime.block_on(short.first(&running.store)).unwrap(), 10);
+        assert_eq!(ask(&home, &running, "POST", "/song", r#"{"id":20,"title":"x"}"#), 201);
+        let left = events(&home, &running, 9, 2);
+        assert_eq!(left[1]["sequence"], "00000000000000000011");
+        // From the beginning of what there is; but whoever names a place is told that what follows it is gone.
+        let asked = |query: &str| {
+            let request = Request::get(format!("/events/v1{query}")).header("authorization", service(&running));
+            let answer = home.ask(&running, request, "");
+            (answer.status().as_u16(), text(&answer).contains("events.gone"))
+        };
+        assert_eq!(asked(""), (200, false));
+        assert_eq!(asked("?after=0"), (410, true));
+        assert_eq!(asked("?after=8"), (410, true));
+        assert_eq!(asked("?after=9"), (200, false));
+        home.stop(running);
+    }
+
     fn events_outlive_the_server_and_a_reader_goes_on_where_it_was(engine) {
         let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
         let running = home.start().unwrap();
