@@ -310,13 +310,7 @@ pub struct Audit {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self {
-            enabled: false,
-            origin: None,
-            checkpoint_interval_ms: 1_000,
-            signing_key: None,
-            witness_logs: Vec::new(),
-        }
+        Self { enabled: true, origin: None, checkpoint_interval_ms: 1_000, signing_key: None, witness_logs: Vec::new() }
     }
 }
 

@@ -161,7 +161,39 @@ fn check(home: &Home, served: &Served, world: &World) {
     for row in home.rows(served, "/rest/v1/pair?select=id,n") {
         rows.insert(format!("public.pair/{}", row["id"]), row);
     }
-    assert_eq!(told(&events(home, served)), rows, "the events tell the rows that are there");
+    let events = events(home, served);
+    assert_eq!(told(&events), rows, "the events tell the rows that are there");
+    // The events of a unit have one leaf between them, and no leaf is without.
+    let mut units: BTreeMap<String, usize> = BTreeMap::new();
+    for event in &events {
+        *units.entry(event["causationid"].as_str().unwrap().trim_start_matches("unit_").to_owned()).or_default() += 1;
+    }
+    assert_eq!(leaves(home, units.len()), units, "events and leaves");
+    let verified =
+        home.mainstay(&["audit", "verify", home.folder.path().to_str().unwrap(), "--json"]).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// How many events each leaf of the audit log is about, by the unit's id. The last ones get their places a moment later.
+fn leaves(home: &Home, wanted: usize) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for _ in 0..100 {
+        let app = home.folder.path().to_str().unwrap();
+        let said = home.mainstay(&["audit", "search", app, "--limit", "10000000", "--json"]).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        found.clear();
+        for line in String::from_utf8(said.stdout).unwrap().lines() {
+            let leaf: Value = serde_json::from_str(line).unwrap();
+            let id = leaf["record"]["id"].as_str().unwrap().trim_start_matches("aud_").to_owned();
+            let count = usize::try_from(leaf["record"]["events"]["count"].as_u64().unwrap()).unwrap();
+            assert_eq!(found.insert(id, count), None, "two leaves of one unit");
+        }
+        if found.len() >= wanted {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    found
 }
 
 fn killed(home: &Home, default_kills: usize, seed: u64) {
