@@ -44,6 +44,10 @@ pub const TABLES: Tables = Tables {
 };
 
 static APPEND: Query = Query::new("insert into mainstay.audit_leaf (hash, entry) values ($1, $2)");
+static WAITING: Query = Query::new(
+    "select case when exists (select 1 from mainstay.audit_leaf where seq is null)
+        or not exists (select 1 from mainstay.audit_checkpoint) then 1 else 0 end",
+);
 static SIZE: Query = Query::new("select coalesce(max(seq) + 1, 0) from mainstay.audit_leaf");
 static NUMBER: Query = Query::new(
     "update mainstay.audit_leaf as leaf set seq = waiting.seq
@@ -111,6 +115,16 @@ pub(crate) fn append(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
 /// The same, without waiting for it where that costs time.
 pub(crate) fn send(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
     APPEND.send(conn, &[bytes(leaf_hash(entry)), bytes(entry)])
+}
+
+/// How many leaves there are, when all have an index and a checkpoint was signed.
+pub(crate) fn settled(conn: &mut dyn Connection) -> Result<Option<u64>> {
+    let mut waiting = 0;
+    WAITING.each(conn, &[], |row| {
+        waiting = read_int(row, 0)?;
+        Ok(())
+    })?;
+    if waiting != 0 { Ok(None) } else { size(conn).map(Some) }
 }
 
 /// Numbers up to `most` leaves that wait, and completes the tiles they fill. `None` when another server is at it.

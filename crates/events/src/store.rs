@@ -97,6 +97,7 @@ static ORDER: Query = Query::new(
      insert into mainstay.events_order (position, event)
      select (select coalesce(max(position), 0) from mainstay.events_order) + row_number() over (order by event), event from taken",
 );
+static PENDING: Query = Query::new("select 1 from mainstay.events_pending limit 1");
 static LOCK: Query = Query::new("select pg_catalog.pg_try_advisory_xact_lock(5642809479831)");
 
 /// Writes an event of a unit.
@@ -145,6 +146,11 @@ pub(crate) fn read(conn: &mut dyn Connection, after: i64, most: i64) -> Result<V
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Are there events without a position. For PostgreSQL.
+pub(crate) fn is_pending(conn: &mut dyn Connection) -> Result<bool> {
+    Ok(PENDING.each(conn, &[], |_| Ok(()))? > 0)
 }
 
 /// Forgets events that were before a time, the oldest first and at most so many; returns how many.
