@@ -19,7 +19,7 @@
 //!
 //! # Walk
 //! [`Key::parse`] and [`Claim::of`] read the request; [`Idempotency::begin`] sees to it that one is running at a time; inside the unit
-//! [`Claim::find`] comes first and [`Claim::keep`] last. [`Idempotency::sweep`] forgets what is old.
+//! [`Once::find`] comes first and [`Once::keep`] last. [`Idempotency::sweep`] forgets what is old.
 //!
 //! # Not here
 //! What an answer is made of (each surface knows), who the caller is (`server`), retries of our own calls ([`derive`] gives them keys).
@@ -33,5 +33,5 @@ mod store;
 pub use error::{CODES, IN_FLIGHT, KEY_INVALID, KEY_REUSED};
 pub use model::{Claim, Key, Stored};
 pub use rules::{Asking, derive, wait_of};
-pub use service::{Config, Idempotency, Running};
+pub use service::{Config, Idempotency, Once, Running};
 pub use store::{Found, TABLES};

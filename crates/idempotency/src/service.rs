@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kernel::{Error, Result};
-use store::{Scope, Store};
+use store::{Connection, Scope, Store};
 use tokio::sync::Notify;
 
 use crate::error::IN_FLIGHT;
-use crate::model::Claim;
-use crate::store::forget;
+use crate::model::{Claim, Stored};
+use crate::store::{Found, forget};
 
 /// When somebody who was told to wait should ask again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -37,29 +37,51 @@ pub struct Idempotency {
     running: Arc<Mutex<HashMap<[u8; 32], Arc<Notify>>>>,
 }
 
-/// A request under a key that is being answered here. While this is held no other one under the key begins here.
-#[derive(Debug)]
-pub struct Running {
+/// What a unit needs of a request under a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Once {
     claim: Claim,
     retention: Duration,
+}
+
+impl Once {
+    /// What there is under the key. The first thing in the unit; afterwards nobody else gets that far until the unit has ended.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn find(&self, conn: &mut dyn Connection) -> store::Result<Found> {
+        self.claim.find(conn)
+    }
+
+    /// Keeps the answer as long as answers are kept. The last thing in the unit.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn keep(&self, conn: &mut dyn Connection, answer: &Stored) -> store::Result<()> {
+        let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
+        let until = conn.now().saturating_add(retention);
+        self.claim.keep(conn, answer, until)
+    }
+}
+
+/// A request under a key that is being answered here. While this is held no other one under the key begins here. To be let go before the
+/// answer leaves: who has it may ask again at once.
+#[derive(Debug)]
+pub struct Running {
+    once: Once,
     others: Arc<Mutex<HashMap<[u8; 32], Arc<Notify>>>>,
 }
 
 impl Running {
-    /// What the request claims.
-    pub fn claim(&self) -> &Claim {
-        &self.claim
-    }
-
-    /// Until when an answer given at `now` is kept; microseconds since 1970 UTC.
-    pub fn until(&self, now: i64) -> i64 {
-        now.saturating_add(i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX))
+    /// What its unit needs.
+    pub fn once(&self) -> Once {
+        self.once
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let ended = self.others.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.claim.place);
+        let ended = self.others.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.once.claim.place);
         if let Some(ended) = ended {
             ended.notify_waiters();
         }
@@ -104,7 +126,7 @@ impl Idempotency {
     }
 
     fn runs(&self, claim: Claim) -> Running {
-        Running { claim, retention: self.config.retention, others: self.running.clone() }
+        Running { once: Once { claim, retention: self.config.retention }, others: self.running.clone() }
     }
 
     /// Forgets what is old, in small transactions, until nothing is left to forget; returns how many answers.

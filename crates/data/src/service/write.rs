@@ -66,9 +66,9 @@ impl Data {
         let effect = Effect { write, late, around };
         // What is rolled back has no effect that a second request could repeat.
         if let Some(running) = asked.running.filter(|_| !asked.scope.rollback) {
-            let request = asked.request.clone();
-            let once = move |tx: &mut store::Tx<'_>| -> Result<Answer, Failure> {
-                match running.claim().find(tx.conn())? {
+            let (request, once) = (asked.request.clone(), running.once());
+            let unit = move |tx: &mut store::Tx<'_>| -> Result<Answer, Failure> {
+                match once.find(tx.conn())? {
                     Found::New => {}
                     Found::Answer(stored) => {
                         tx.quiet("it was done before");
@@ -79,11 +79,11 @@ impl Data {
                 }
                 let (written, said) = effect.run(tx)?;
                 let answer = said.shape(present(&request, &relation, &effect.write, written, &media, upsertable));
-                let until = running.until(tx.conn().now());
-                running.claim().keep(tx.conn(), &answer.to_stored(), until)?;
+                once.keep(tx.conn(), &answer.to_stored())?;
                 Ok(answer)
             };
-            return self.store.write(asked.scope, once).await;
+            // The place under the key is held here and not by the unit, which may be let go after its answer.
+            return self.store.write(asked.scope, unit).await;
         }
         // Where one statement is the whole write, it goes with its commit in one flight. Those whom every write has to pass see it.
         let write = effect.write.clone();

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn each_rule_names_its_key() {
-        let table: Vec<(fn(&mut Settings), Vec<&str>)> = vec![
+        type Change = fn(&mut Settings);
+        let table: Vec<(Change, Vec<&str>)> = vec![
             (|_| (), vec![]),
             (|s| s.auth.jwt_secret = Some(Secret::new("short".to_owned())), vec!["auth.jwt_secret"]),
             (|s| s.auth.jwks = Some(Secret::new("{}".to_owned())), vec!["auth.jwks"]),
