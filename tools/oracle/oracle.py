@@ -337,6 +337,11 @@ BESIDE = """## Small things without a case
   as its column is; PostgREST finds nothing.
 - A token's role need not be one that the connection may take on SQLite: there is no connection. Its signature is what counts.
 - The bare word `count` in a filter or in the order of rows that are not grouped is 42703 on SQLite and 42803 on PostgreSQL.
+- Row policies on SQLite that look at other rows with a volatile function: a bulk write under such a `using` touches the rows that qualify
+  both at its start and when their turn comes, where PostgreSQL asks once, when it reads them. A merge's policy that mixes such a function
+  with a subquery of its own sees the statement's earlier rows. `set x = default` with a random default is judged by another draw than the
+  one that is stored. Policies whose functions are `stable`, as PostgreSQL recommends, know none of this.
+- Which of several bad rows of one statement is named first is the order in which the engine reads them.
 """.splitlines()
 
 
