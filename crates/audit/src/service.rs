@@ -20,7 +20,7 @@ use crate::store as rows;
 use crate::verify::{Report, Trust, verify};
 
 /// Leaves that are numbered in one transaction.
-const ROUND: i64 = 4_096;
+const ROUND: i64 = 512;
 /// Entries that are looked at in one read.
 const PAGE: u64 = 1_000;
 /// How long the whole log may take to be verified or searched.

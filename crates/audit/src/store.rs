@@ -27,7 +27,7 @@ pub const TABLES: Tables = Tables {
             id {serial}, seq {int}, hash {bytes} not null, entry {bytes} not null
         ) {strict}",
         "create unique index audit_leaf_seq on mainstay.audit_leaf (seq)",
-        "create index audit_leaf_waiting on mainstay.audit_leaf (id) where seq is null",
+        "{postgres} create index audit_leaf_waiting on mainstay.audit_leaf (id) where seq is null",
         // Roots of 256^level leaves each, level 1 and up: what stands in tiles above the leaves.
         "create table mainstay.audit_node (
             level {int} not null, place {int} not null, hash {bytes} not null, primary key (level, place)
