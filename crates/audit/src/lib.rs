@@ -43,6 +43,6 @@ pub use recorder::{Recorder, digest};
 pub use refusals::Refusal;
 pub use rules::{Finding, Found, Wanted};
 pub use service::{Audit, Witness, WitnessError, append, export, forget, prove, seal_for, search, verify_store};
-pub use store::TABLES;
+pub use store::{QUERIES, TABLES};
 pub use tree::TileWriter;
 pub use verify::{LogFiles, ReadError, Report, Trust, verify};

@@ -376,3 +376,30 @@ fn signed(number: u64) -> i64 {
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
+
+/// All statements of the room by name, so that a test can prepare each on both engines and keep its plan.
+pub static QUERIES: &[(&str, &Query)] = &[
+    ("append", &APPEND),
+    ("waiting", &WAITING),
+    ("size", &SIZE),
+    ("number", &NUMBER),
+    ("hashes", &HASHES),
+    ("entries", &ENTRIES),
+    ("nodes", &NODES),
+    ("add_node", &ADD_NODE),
+    ("last", &LAST),
+    ("checkpoint", &CHECKPOINT),
+    ("checkpoints", &CHECKPOINTS),
+    ("signed", &SIGNED),
+    ("last_signed", &LAST_SIGNED),
+    ("thin", &THIN),
+    ("strangers", &STRANGERS),
+    ("lock", &LOCK),
+    ("hold", &HOLD),
+    ("cosigned", &COSIGNED),
+    ("keep_cosigned", &KEEP_COSIGNED),
+    ("subject", &SUBJECT),
+    ("key_by_id", &KEY_BY_ID),
+    ("make_subject", &MAKE_SUBJECT),
+    ("forget_subject", &FORGET_SUBJECT),
+];

@@ -6,7 +6,7 @@ use values::quote;
 
 /// Every table with what its trigger has to know, and what the trigger it has knows. Partitions have their parent's trigger; what comes
 /// with an extension is left alone.
-static TABLES: Query = Query::new(
+pub(crate) static UNWATCHED: Query = Query::new(
     r"select n.nspname::text, c.relname::text,
         coalesce(cardinality(k.names), 0)::bigint,
         concat_ws(chr(10), coalesce(cardinality(k.names), 0)::text, array_to_string(k.names, chr(10)), array_to_string(h.names, chr(10))),
@@ -37,7 +37,7 @@ pub fn install(conn: &mut dyn Connection) -> Result<u64> {
         return Ok(0);
     }
     let mut missing = Vec::new();
-    TABLES.each(conn, &[], |row| {
+    UNWATCHED.each(conn, &[], |row| {
         let schema = read_text(row, 0)?.unwrap_or_default();
         let table = read_text(row, 1)?.unwrap_or_default();
         let wanted = read_text(row, 3)?.unwrap_or_default();

@@ -38,4 +38,4 @@ pub use error::{CODES, GONE};
 pub use model::Logged;
 pub use recorder::Recorder;
 pub use service::{Config, Events};
-pub use store::TABLES;
+pub use store::{QUERIES, TABLES};

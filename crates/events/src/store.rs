@@ -199,3 +199,19 @@ pub(crate) fn order(conn: &mut dyn Connection, most: i64) -> Result<u64> {
     })?;
     if mine { ORDER.run(conn, &[int(most)]) } else { Ok(0) }
 }
+
+/// All statements of the room by name, so that a test can prepare each on both engines and keep its plan.
+pub static QUERIES: &[(&str, &Query)] = &[
+    ("add", &ADD),
+    ("read", &READ),
+    ("of_unit", &OF_UNIT),
+    ("old", &OLD),
+    ("forget", &FORGET),
+    ("forget_order", &FORGET_ORDER),
+    ("first", &FIRST),
+    ("last", &LAST),
+    ("order", &ORDER),
+    ("pending", &PENDING),
+    ("lock", &LOCK),
+    ("unwatched", &crate::capture::UNWATCHED),
+];

@@ -162,3 +162,15 @@ pub(crate) fn forget(conn: &mut dyn Connection, now: i64, most: i64) -> Result<u
     }
     Ok(old.len() as u64)
 }
+
+/// All statements of the room by name, so that a test can prepare each on both engines and keep its plan.
+pub static QUERIES: &[(&str, &Query)] = &[
+    ("find", &FIND),
+    ("pieces", &PIECES),
+    ("keep", &KEEP),
+    ("keep_piece", &KEEP_PIECE),
+    ("forget", &FORGET),
+    ("forget_pieces", &FORGET_PIECES),
+    ("old", &OLD),
+    ("lock", &LOCK),
+];

@@ -8,4 +8,6 @@ mod idempotency;
 mod lifecycle;
 mod panics;
 mod postgres;
+mod queries;
 mod support;
+mod sweep;
