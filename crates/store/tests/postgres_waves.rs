@@ -8,12 +8,20 @@ use std::time::Duration;
 
 use store::postgres::{Ask, Options, PostgresEngine, Wave, Waves, prepare_database};
 use store::{Error, Lane, Param, Participants, Row, Scope};
+use testkit::cluster::Cluster;
 use testkit::postgres::{Database, fresh_database};
 use tokio_postgres::{Client, NoTls};
 use values::{Type, Value};
 
 async fn house(setup: &str) -> (Database, PostgresEngine) {
     let database = fresh_database(None);
+    let engine = engine(database.url()).await;
+    database.run(setup);
+    (database, engine)
+}
+
+/// One connection for each way of asking, on a prepared database.
+async fn engine(url: &str) -> PostgresEngine {
     let options = Options {
         shared_connections: 1,
         snapshot_connections: 1,
@@ -21,10 +29,9 @@ async fn house(setup: &str) -> (Database, PostgresEngine) {
         write_connections: 1,
         ..Options::default()
     };
-    let engine = PostgresEngine::connect(database.url(), options, Participants::from([])).await.unwrap();
+    let engine = PostgresEngine::connect(url, options, Participants::from([])).await.unwrap();
     engine.write::<_, Error>(Scope::default(), |tx| prepare_database(tx.conn())).await.unwrap();
-    database.run(setup);
-    (database, engine)
+    engine
 }
 
 /// Asks one thing after the other, each in a wave of its own, or all in one; keeps the first column of all rows.
@@ -213,7 +220,7 @@ async fn what_one_scope_sets_beside_who_asks_is_not_there_for_the_next() {
 #[tokio::test]
 async fn a_caller_that_leaves_ends_its_statement_and_leaves_nothing_behind() {
     let (database, engine) = house("create table t (id int)").await;
-    let admin = client(&database).await;
+    let admin = client(database.url()).await;
     let leaving = {
         let engine = engine.clone();
         tokio::spawn(async move {
@@ -243,26 +250,31 @@ async fn a_write_whose_rows_cannot_be_read_is_not_done() {
     assert_eq!(read(&engine, &Scope::default(), &[&["select count(*) from t"]]).await.unwrap(), [(0, Value::Int(0))]);
 }
 
-async fn client(database: &Database) -> Client {
-    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
+async fn client(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
 /// A function of the user's leaves a time limit of a millisecond in the session. The next caller's settings need longer, because they ask
-/// for a role while the table of roles is locked: so they are surely cancelled, and another connection, which may wait, must do.
+/// for a role while the table of roles is locked: so they are surely cancelled, and another connection, which may wait, must do. That
+/// table belongs to the whole server, so the test has one of its own: who else waits for the lock can only be the other connection.
 #[tokio::test]
 async fn a_time_limit_left_behind_is_not_the_next_callers() {
+    let cluster = Cluster::start();
+    let url = cluster.url();
+    let admin = client(&url).await;
     let shorten = "select public.shorten()";
     let pid = "select pg_backend_pid()";
     for way in ["fetch", "waves", "statement", "thread"] {
-        let late = format!("late_{way}_{}", std::process::id());
-        let (database, engine) = house(&format!(
-            "create function shorten() returns text language plpgsql as $$ begin
+        let late = format!("late_{way}");
+        let engine = engine(&url).await;
+        let setup = format!(
+            "create or replace function public.shorten() returns text language plpgsql as $$ begin
                  return set_config('statement_timeout', '1', false); end $$;
              create role {late} nologin"
-        ))
-        .await;
+        );
+        admin.batch_execute(&setup).await.unwrap();
         let run = async |scope: Scope, sql: &'static str| -> Result<Value, Error> {
             match way {
                 "fetch" => {
@@ -285,7 +297,6 @@ async fn a_time_limit_left_behind_is_not_the_next_callers() {
                 _ => Ok(write(&engine, &scope, sql, &[]).await?.0.remove(0)),
             }
         };
-        let admin = client(&database).await;
         let Value::Int(first) = run(role("anon"), pid).await.unwrap() else { panic!("a number") };
         run(role("anon"), shorten).await.unwrap();
         admin.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
@@ -301,6 +312,5 @@ async fn a_time_limit_left_behind_is_not_the_next_callers() {
         let (found, ()) = tokio::join!(run(role(&late), pid), release);
         let Value::Int(second) = found.unwrap() else { panic!("a number") };
         assert_ne!(first, second, "{way}");
-        admin.batch_execute(&format!("drop role {late}")).await.unwrap();
     }
 }
