@@ -15,10 +15,17 @@ pub struct Logged {
     pub subject: String,
     /// What it is in order with: `public.artist/1`.
     pub key: String,
-    /// Particulars as a JSON object; for rows `before` and `after`.
+    /// Particulars as a JSON object; for rows `before` and `after`; for taken events the event.
     pub data: String,
     /// Who and where, as a JSON object: `actor`, `request`, `trace`.
     pub context: String,
     /// When, microseconds since 1970 UTC.
     pub at: i64,
+}
+
+impl Logged {
+    /// Did it come from outside. Then its data is the whole `CloudEvent`, and what its type and subject say is the sender's word.
+    pub fn is_taken(&self) -> bool {
+        self.data.starts_with(crate::intake::TAKEN)
+    }
 }

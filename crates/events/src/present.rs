@@ -1,11 +1,12 @@
 //! Events on the wire: `CloudEvents` 1.0 in the JSON format (specs `cloudevents/spec` and `cloudevents/formats/json-format`, 1.0.2).
 
+use cloudevents::Writer;
 use kernel::Micros;
 
+use crate::intake::{POSITION, TAKEN};
 use crate::model::Logged;
 
-/// The media type of a list of events.
-pub const BATCH: &str = "application/cloudevents-batch+json";
+pub use cloudevents::BATCH;
 
 /// The bytes of a list of events.
 pub fn batch(events: &[Logged]) -> Vec<u8> {
@@ -23,21 +24,28 @@ pub fn batch(events: &[Logged]) -> Vec<u8> {
 
 /// Appends one event as a JSON object.
 pub fn write(event: &Logged, out: &mut Vec<u8>) {
-    let room = event.kind.split('.').next().unwrap_or_default();
-    out.extend_from_slice(b"{\"specversion\":\"1.0\"");
-    member("id", &event.id.to_string(), out);
-    member("source", &format!("/projects/default/{room}"), out);
-    member("type", &event.kind, out);
-    member("subject", &event.subject, out);
-    if let Some(time) = Micros(event.at).to_text() {
-        member("time", &String::from_utf8_lossy(&time), out);
-    }
-    member("datacontenttype", "application/json", out);
     // Readers compare these as text: twenty digits keep their order.
-    member("sequence", &format!("{:020}", event.position), out);
-    member("partitionkey", &event.key, out);
+    let sequence = format!("{:020}", event.position);
+    if let Some(rest) = event.data.strip_prefix(TAKEN) {
+        // As it came, with its place behind the version.
+        let mut writer = Writer::begin(out);
+        writer.text(if rest.starts_with(",\"sequence\":") { POSITION } else { "sequence" }, &sequence);
+        return out.extend_from_slice(rest.as_bytes());
+    }
+    let mut writer = Writer::begin(out);
+    let room = event.kind.split('.').next().unwrap_or_default();
+    writer.text("id", &event.id.to_string());
+    writer.text("source", &format!("/projects/default/{room}"));
+    writer.text("type", &event.kind);
+    writer.text("subject", &event.subject);
+    if let Some(time) = Micros(event.at).to_text() {
+        writer.text("time", &String::from_utf8_lossy(&time));
+    }
+    writer.text("datacontenttype", "application/json");
+    writer.text("sequence", &sequence);
+    writer.text("partitionkey", &event.key);
     if !event.unit.is_empty() {
-        member("causationid", &event.unit, out);
+        writer.text("causationid", &event.unit);
     }
     let context: Context = serde_json::from_str(&event.context).unwrap_or_default();
     for (name, value) in [
@@ -47,19 +55,10 @@ pub fn write(event: &Logged, out: &mut Vec<u8>) {
         ("authid", context.actor.sub.as_deref()),
     ] {
         if let Some(value) = value {
-            member(name, value, out);
+            writer.text(name, value);
         }
     }
-    out.extend_from_slice(b",\"data\":");
-    out.extend_from_slice(event.data.as_bytes());
-    out.push(b'}');
-}
-
-fn member(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b',');
-    values::write_json_string(name, out);
-    out.push(b':');
-    values::write_json_string(value, out);
+    writer.json(&event.data);
 }
 
 /// What stands beside each event.
@@ -117,5 +116,35 @@ mod tests {
         );
         assert_eq!(text, want);
         assert_eq!(batch(&[]), b"[]");
+    }
+
+    #[test]
+    fn a_taken_event_is_shown_as_it_came_with_its_place() {
+        for (sent, shown) in [
+            (
+                r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"b": 1.0}}"#,
+                r#"{"specversion":"1.0","sequence":"00000000000000000017","id":"1","source":"/s","type":"t","data":{"b": 1.0}}"#,
+            ),
+            (
+                r#"{"specversion":"1.0","sequence":"5","id":"1","source":"/s","type":"t"}"#,
+                r#"{"specversion":"1.0","mainstayposition":"00000000000000000017","sequence":"5","id":"1","source":"/s","type":"t"}"#,
+            ),
+        ] {
+            let event = Logged {
+                position: 17,
+                id: 18,
+                unit: "unit_1".to_owned(),
+                kind: "t".to_owned(),
+                subject: "/s".to_owned(),
+                key: "/s".to_owned(),
+                data: sent.to_owned(),
+                context: "{}".to_owned(),
+                at: 0,
+            };
+            let mut out = Vec::new();
+            write(&event, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), shown);
+            assert!(event.is_taken());
+        }
     }
 }

@@ -89,15 +89,16 @@ impl Events {
         let retention = i64::try_from(self.config.retention.as_micros()).unwrap_or(i64::MAX);
         let mut all = 0;
         loop {
-            let some = store
+            let (some, taken) = store
                 .write(Scope::default(), move |tx: &mut store::Tx<'_>| {
                     tx.quiet("events that are older than the log goes back");
                     let before = tx.conn().now().saturating_sub(retention);
-                    log::forget(tx.conn(), before, SWEEP_MAX)
+                    let taken = log::forget_taken(tx.conn(), before, SWEEP_MAX)?;
+                    Ok::<_, store::Error>((log::forget(tx.conn(), before, SWEEP_MAX)?, taken))
                 })
                 .await?;
             all += some;
-            if some < SWEEP_MAX.unsigned_abs() {
+            if some.max(taken) < SWEEP_MAX.unsigned_abs() {
                 return Ok(all);
             }
         }

@@ -1,5 +1,7 @@
 //! The room's tables and statements.
 
+use std::collections::HashSet;
+
 use store::house::{Query, Tables, int, read_int, read_text, text};
 use store::{Connection, Engine, Event, Result, Row};
 
@@ -63,11 +65,28 @@ begin
     return null;
 end
 $body$",
+    ],
+    // What was taken from outside, as long as the log goes back: it is not taken again.
+    &[
+        "create table mainstay.events_taken (place text primary key, at {int} not null) {keyed}",
+        "create index events_taken_at on mainstay.events_taken (at)",
     ]],
 };
 
 static ADD: Query = Query::new(
     "insert into mainstay.events_event (unit, kind, subject, key, data, context, at) values ($1, $2, $3, $4, $5, $6, $7)",
+);
+static REMEMBER: Query =
+    Query::new("insert into mainstay.events_taken (place, at) values ($1, $2) on conflict do nothing");
+/// The same for many, in one flight; says which are new. For PostgreSQL.
+static REMEMBER_ALL: Query = Query::new(
+    "insert into mainstay.events_taken (place, at)
+     select place, $2 from (select distinct json_array_elements_text($1::json) as place) as given order by place
+     on conflict do nothing returning place",
+);
+static FORGET_TAKEN: Query = Query::new(
+    "delete from mainstay.events_taken
+     where place in (select place from mainstay.events_taken where at < $1 order by at limit $2)",
 );
 static READ: Query = Query::new(
     "select o.position, e.id, e.unit, e.kind, e.subject, e.key, e.data, e.context, e.at
@@ -114,6 +133,29 @@ pub(crate) fn add(conn: &mut dyn Connection, unit: &str, event: &Event, context:
             int(at),
         ],
     )
+}
+
+/// Remembers an event that came by what tells it from others; is it new.
+pub(crate) fn remember(conn: &mut dyn Connection, place: &str) -> Result<bool> {
+    let now = conn.now();
+    Ok(REMEMBER.run(conn, &[text(place), int(now)])? > 0)
+}
+
+/// The same for many; returns those that are new. For PostgreSQL.
+pub(crate) fn remember_all(conn: &mut dyn Connection, places: &[&str]) -> Result<HashSet<String>> {
+    let now = conn.now();
+    let places = serde_json::to_string(places).map_err(|error| store::Error::Internal(error.to_string()))?;
+    let mut new = HashSet::new();
+    REMEMBER_ALL.each(conn, &[text(places), int(now)], |row| {
+        new.extend(read_text(row, 0)?);
+        Ok(())
+    })?;
+    Ok(new)
+}
+
+/// Forgets what was taken before a time, the oldest first and at most so many; returns how many.
+pub(crate) fn forget_taken(conn: &mut dyn Connection, before: i64, most: i64) -> Result<u64> {
+    FORGET_TAKEN.run(conn, &[int(before), int(most)])
 }
 
 /// The events that are written down under a unit. For PostgreSQL, whose triggers write them.
@@ -203,6 +245,9 @@ pub(crate) fn order(conn: &mut dyn Connection, most: i64) -> Result<u64> {
 /// All statements of the room by name, so that a test can prepare each on both engines and keep its plan.
 pub static QUERIES: &[(&str, &Query)] = &[
     ("add", &ADD),
+    ("remember", &REMEMBER),
+    ("remember_all", &REMEMBER_ALL),
+    ("forget_taken", &FORGET_TAKEN),
     ("read", &READ),
     ("of_unit", &OF_UNIT),
     ("old", &OLD),

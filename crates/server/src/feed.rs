@@ -9,7 +9,7 @@ use events::{Events, GONE, present};
 use http::header::CACHE_CONTROL;
 use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode};
-use kernel::error::{FORBIDDEN, INVALID, UNAVAILABLE};
+use kernel::error::{FORBIDDEN, INVALID, TIMEOUT, UNAVAILABLE};
 use kernel::{Error, Result};
 use store::Store;
 use web::{Response, response};
@@ -33,9 +33,7 @@ pub struct Feed {
 impl Feed {
     /// Answers a reader. Events show whole rows, so only roles that row security does not bind may read them.
     pub async fn answer(&self, head: &Head, caller: &Caller) -> Result<Response> {
-        let catalog = self.store.catalog();
-        let role = catalog.roles.iter().find(|(name, _)| ***name == *caller.role);
-        if !role.is_some_and(|(_, role)| role.bypass_rls || role.superuser) {
+        if !sees_all(&self.store, caller) {
             return Err(Error::new(&FORBIDDEN, "Events are for roles that row security does not bind."));
         }
         let asked = Asked::parse(head.uri.query().unwrap_or_default())?;
@@ -57,13 +55,22 @@ impl Feed {
     }
 }
 
-fn failed(error: store::Error) -> Error {
+/// Does row security not bind this caller.
+pub(crate) fn sees_all(store: &Store, caller: &Caller) -> bool {
+    let catalog = store.catalog();
+    let role = catalog.roles.iter().find(|(name, _)| ***name == *caller.role);
+    role.is_some_and(|(_, role)| role.bypass_rls || role.superuser)
+}
+
+/// A failure of the store as the house passes it on.
+pub(crate) fn failed(error: store::Error) -> Error {
     match &error {
         store::Error::Unavailable { retry_after, .. } | store::Error::Overloaded { retry_after } => {
             let wait = *retry_after;
-            Error::new(&UNAVAILABLE, "The database cannot be read now.").with_retry_after(wait).with_source(error)
+            Error::new(&UNAVAILABLE, "The database cannot be used now.").with_retry_after(wait).with_source(error)
         }
-        _ => Error::internal(error),
+        store::Error::Timeout => Error::new(&TIMEOUT, "").with_source(error),
+        store::Error::Sql(_) | store::Error::Internal(_) => Error::internal(error),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::database::{Database, Watch};
 use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::front::{Desk, Front, at_start_only};
+use crate::intake::{self, Intake};
 use crate::keys::Keys;
 use crate::routes::{Logs, REST, Routes};
 use crate::workers::{Pulse, Workers};
@@ -111,8 +112,12 @@ impl House {
         let metrics = settings.metrics.enabled.then(|| registry.clone());
         let routes = Arc::new(Routes::new(
             front.clone(),
-            idempotency,
-            Logs { feed: Feed { events, store: store.clone() }, audit },
+            idempotency.clone(),
+            Logs {
+                feed: Feed { events, store: store.clone() },
+                intake: Intake::new(store.clone(), idempotency, intake::Config::of(settings)),
+                audit,
+            },
             health.clone(),
             metrics,
             app.name(),

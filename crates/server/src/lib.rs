@@ -27,6 +27,7 @@ pub mod failure;
 mod feed;
 pub mod front;
 pub mod house;
+pub mod intake;
 pub mod keys;
 mod measures;
 pub mod routes;

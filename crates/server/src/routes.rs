@@ -24,6 +24,7 @@ use web::{Body, Handler, Request, Response, Route, problem, response};
 use crate::audit::{self, AUDIT, Log, Seen};
 use crate::feed::Feed;
 use crate::front::{Desk, Front};
+use crate::intake::Intake;
 
 /// The verb is not one of the route's.
 pub const METHOD_NOT_ALLOWED: Code = Code {
@@ -44,7 +45,7 @@ const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
 
 /// Where the dialect lives.
 pub const REST: &str = "/rest/v1";
-/// Where events are read.
+/// Where events are read, and where they come in.
 pub const EVENTS: &str = "/events/v1";
 
 /// What a path leads to; the order is that of [`TABLE`].
@@ -78,10 +79,12 @@ const TABLE: &[(Place, Route)] = &[
     (Place::Audit, Route::new("/audit/v1/{file}")),
 ];
 
-/// What the house writes down, for reading.
+/// What the house writes down, for reading, and what it is told.
 pub struct Logs {
     /// What happened.
     pub feed: Feed,
+    /// Where events come in.
+    pub intake: Intake,
     /// The audit log, when there is one.
     pub audit: Option<Log>,
 }
@@ -168,6 +171,7 @@ impl Handler for Routes {
             Place::Unknown => {
                 Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
             }
+            Place::Events if head.method == Method::POST => self.intake(request).await,
             _ if head.method != Method::GET && head.method != Method::HEAD => {
                 Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
             }
@@ -190,7 +194,9 @@ impl Handler for Routes {
         }
         let mut response = problem::response(error, id);
         if error.code == &METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            let events = TABLE.get(route).is_some_and(|(place, _)| *place == Place::Events);
+            let allowed = if events { "GET, HEAD, POST" } else { "GET, HEAD" };
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         }
         response
     }
@@ -228,11 +234,7 @@ impl Routes {
         };
         parts.body = body;
         if request.head.method != Method::GET {
-            caller.origin = Some(Arc::new(Origin {
-                request: request.id.as_str().to_owned(),
-                trace: request.trace.own.to_string(),
-                peer: request.peer.to_string(),
-            }));
+            caller.origin = Some(Arc::new(origin(&request)));
         }
         let running = self.once(&request.head, &parts, &caller).await?;
         let answer = desk.data.handle_once(&parts, &caller, running).await;
@@ -272,6 +274,22 @@ impl Routes {
         let desk = self.front.desk();
         let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error))?;
         self.logs.feed.answer(&request.head, &caller).await
+    }
+
+    /// What others say happened. Who may not say it is written down.
+    async fn intake(&self, request: Request) -> Result<Response> {
+        let desk = self.front.desk();
+        let seen = self.logs.audit.as_ref().map(|log| (log, Seen::of(&request)));
+        let note = |caller: Option<&Caller>, error: &Error| {
+            if let Some((log, seen)) = &seen {
+                let made = ApiError::new(error.code.name, error.code.status, error.code.title);
+                log.note(seen, caller, &Answer::error(&made, desk.verbosity));
+            }
+        };
+        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error)).inspect_err(|error| {
+            note(None, error);
+        })?;
+        self.logs.intake.answer(caller.clone(), request).await.inspect_err(|error| note(Some(&caller), error))
     }
 
     /// The description of what this caller may do.
@@ -343,6 +361,15 @@ impl Routes {
         let exposition = Exposition::negotiate(web::app::header_text(&head.headers, &ACCEPT));
         let content_type = HeaderValue::from_static(exposition.content_type());
         Ok(response::of(StatusCode::OK, content_type, registry.render(exposition)))
+    }
+}
+
+/// The request as a unit remembers it.
+pub(crate) fn origin(request: &Request) -> Origin {
+    Origin {
+        request: request.id.as_str().to_owned(),
+        trace: request.trace.own.to_string(),
+        peer: request.peer.to_string(),
     }
 }
 

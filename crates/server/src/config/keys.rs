@@ -244,6 +244,23 @@ pub const KEYS: &[Key] = &[
     Key::new("events.retention_hours", "How far back the log of events goes, in hours.", |s| &mut s.events.retention_hours)
         .between(1, 87_600),
     Key::new(
+        "events.intake_roles",
+        "Roles that may send events (`POST /events/v1`), beside those that row security does not bind.",
+        |s| &mut s.events.intake_roles,
+    ),
+    Key::new("events.intake_events_max", "Events that are taken with one request.", |s| &mut s.events.intake_events_max)
+        .between(1, 10_000),
+    Key::new("events.intake_event_bytes_max", "Size of one event that comes in, in bytes.", |s| {
+        &mut s.events.intake_event_bytes_max
+    })
+    .between(1_024, 16_777_216),
+    Key::new(
+        "events.intake_in_flight_max",
+        "Requests with events that are worked on at once; more are asked to come again (429).",
+        |s| &mut s.events.intake_in_flight_max,
+    )
+    .between(1, 10_000),
+    Key::new(
         "idempotency.retention_hours",
         "How long the answer to a write under an `Idempotency-Key` is kept, in hours.",
         |s| &mut s.idempotency.retention_hours,

@@ -276,11 +276,22 @@ impl Default for Log {
 pub struct Events {
     pub capture: bool,
     pub retention_hours: u64,
+    pub intake_roles: Vec<String>,
+    pub intake_events_max: u64,
+    pub intake_event_bytes_max: u64,
+    pub intake_in_flight_max: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { capture: true, retention_hours: 720 }
+        Self {
+            capture: true,
+            retention_hours: 720,
+            intake_roles: Vec::new(),
+            intake_events_max: 1_000,
+            intake_event_bytes_max: 1 << 20,
+            intake_in_flight_max: 256,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod audit;
 mod events;
 mod idempotency;
+mod intake;
 mod lifecycle;
 mod panics;
 mod postgres;

@@ -19,6 +19,7 @@ const POSTGRES: &[&str] = &[
     "events.order",
     "events.pending",
     "events.lock",
+    "events.remember_all",
     "events.unwatched",
     "idempotency.lock",
 ];

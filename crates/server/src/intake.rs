@@ -1,0 +1,347 @@
+//! `POST /events/v1`: events from outside, in all three modes of `CloudEvents` over HTTP. Whatever is acknowledged is in the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloudevents::{CloudEvent, Fault, Mode};
+use data::Caller;
+use events::{BUSY, EVENT_INVALID, FORMAT_UNKNOWN, Incoming, TOO_LARGE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts as Head;
+use http::{HeaderName, HeaderValue, StatusCode};
+use idempotency::{Asking, Claim, Found, Idempotency, Key, Once, Stored};
+use kernel::error::{FORBIDDEN, NOT_FOUND};
+use kernel::{Error, Result};
+use serde_json::{Value, json};
+use store::{Scope, Store, Tx};
+use tokio::sync::Semaphore;
+use web::{Request, Response, response};
+
+use crate::config::Settings;
+use crate::feed;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// When somebody should try again who came while all seats were taken.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Is there a log that takes anything.
+    pub open: bool,
+    /// Roles that may send, beside those that row security does not bind.
+    pub roles: Vec<String>,
+    /// Events taken with one request.
+    pub events_max: usize,
+    /// Bytes of one event.
+    pub event_bytes_max: usize,
+    /// Requests that are worked on at once.
+    pub in_flight_max: usize,
+    /// How long a unit may take.
+    pub timeout: Duration,
+}
+
+impl Config {
+    /// As the app's settings want it.
+    pub fn of(settings: &Settings) -> Self {
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let from = &settings.events;
+        Self {
+            open: from.capture,
+            roles: from.intake_roles.clone(),
+            events_max: size(from.intake_events_max),
+            event_bytes_max: size(from.intake_event_bytes_max),
+            in_flight_max: size(from.intake_in_flight_max),
+            timeout: Duration::from_millis(settings.limits.request_timeout_ms),
+        }
+    }
+}
+
+/// Where events come in.
+pub struct Intake {
+    store: Arc<Store>,
+    idempotency: Arc<Idempotency>,
+    config: Config,
+    seats: Semaphore,
+}
+
+/// What came, read.
+enum Came {
+    One(CloudEvent),
+    Many(cloudevents::Batch),
+}
+
+/// What is to be done with one of the events that came.
+#[derive(Clone)]
+enum Item {
+    /// To be taken: what the log is told, and its id and source for the answer.
+    Good(Incoming, Value),
+    /// Refused, with what its sender is told.
+    Bad(Value),
+}
+
+/// Why a unit came to nothing.
+enum Failure {
+    Store(store::Error),
+    Refused(Error),
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Intake {
+    /// The place with its settings.
+    pub fn new(store: Arc<Store>, idempotency: Arc<Idempotency>, config: Config) -> Self {
+        let seats = Semaphore::new(config.in_flight_max);
+        Self { store, idempotency, config, seats }
+    }
+
+    /// May this caller send. Nobody may unless told so: a role that row security does not bind, or one that the operator names.
+    pub(crate) fn admit(&self, caller: &Caller) -> Result<()> {
+        if self.config.roles.iter().any(|role| **role == *caller.role) || feed::sees_all(&self.store, caller) {
+            return Ok(());
+        }
+        Err(Error::new(
+            &FORBIDDEN,
+            "Events are taken from roles named in events.intake_roles, and from those that row security does not bind.",
+        ))
+    }
+
+    /// Takes what a request brings.
+    pub async fn answer(&self, caller: Caller, mut request: Request) -> Result<Response> {
+        if !self.config.open {
+            return Err(Error::new(&NOT_FOUND, "There is no log of events (events.capture)."));
+        }
+        self.admit(&caller)?;
+        let _seat = self.seats.try_acquire().map_err(|_| {
+            Error::new(&BUSY, "As many requests as may be are bringing events.").with_retry_after(AGAIN)
+        })?;
+        let body = request.body.read().await?;
+        let head = &request.head;
+        let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let content_type = content_type.map(|bytes| std::str::from_utf8(bytes).unwrap_or("\u{fffd}"));
+        let running = match claim(head, &caller, &body)? {
+            Some(claim) => {
+                let wait = idempotency::wait_of(words(head, &PREFER));
+                Some(self.idempotency.begin(claim, wait).await?)
+            }
+            None => None,
+        };
+        let once = running.as_ref().map(idempotency::Running::once);
+        let came = self.read(head, content_type, &body)?;
+        let scope = scope(caller, &request, self.config.timeout);
+        let answer = match came {
+            Came::One(event) => {
+                let incoming = Arc::from([Incoming::of(event)]);
+                self.unit(scope, once, incoming, |_| accepted()).await?
+            }
+            Came::Many(events) => {
+                let items: Arc<[Item]> = events.into_iter().enumerate().map(|(at, event)| item(at, event)).collect();
+                let strict =
+                    words(head, &PREFER).any(|word| word.split(',').any(|word| word.trim() == "handling=strict"));
+                if strict && let Some(fault) = items.iter().find_map(Item::fault) {
+                    return Err(fault);
+                }
+                let incoming = items.iter().filter_map(Item::good).cloned().collect();
+                self.unit(scope, once, incoming, move |new| results(&items, new)).await?
+            }
+        };
+        Ok(answer)
+    }
+
+    /// What came, in whatever mode.
+    fn read(&self, head: &Head, content_type: Option<&str>, body: &Bytes) -> Result<Came> {
+        match Mode::of(content_type) {
+            Mode::Unknown => Err(Error::new(
+                &FORMAT_UNKNOWN,
+                format!(
+                    "Events are read as {} or {} in UTF-8, and in binary mode.",
+                    cloudevents::STRUCTURED,
+                    cloudevents::BATCH
+                ),
+            )),
+            Mode::Batch => {
+                let most = self.config.events_max;
+                match cloudevents::batch(body, most, self.config.event_bytes_max) {
+                    Ok(events) => Ok(Came::Many(events)),
+                    Err(cloudevents::BatchFault::TooMany(many)) => Err(Error::new(
+                        &TOO_LARGE,
+                        format!("{many} events came, and at most {most} are taken at once."),
+                    )),
+                    Err(cloudevents::BatchFault::Unreadable(fault)) => Err(refused(&fault)),
+                }
+            }
+            Mode::Structured | Mode::Binary if body.len() > self.config.event_bytes_max => {
+                Err(Error::new(&TOO_LARGE, format!("One event has at most {} bytes.", self.config.event_bytes_max)))
+            }
+            Mode::Structured => cloudevents::structured(body).map(Came::One).map_err(|fault| refused(&fault)),
+            Mode::Binary => {
+                let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+                cloudevents::binary(headers, content_type, body).map(Came::One).map_err(|fault| refused(&fault))
+            }
+        }
+    }
+
+    /// One unit: what is new goes into the log, and what its sender is told is kept with it when there is a key.
+    async fn unit(
+        &self,
+        scope: Scope,
+        once: Option<Once>,
+        incoming: Arc<[Incoming]>,
+        tell: impl Fn(&[bool]) -> Stored + Send + 'static,
+    ) -> Result<Response> {
+        let done = self
+            .store
+            .write(scope, move |tx: &mut Tx<'_>| -> std::result::Result<(Stored, bool), Failure> {
+                if let Some(once) = once {
+                    match once.find(tx.conn())? {
+                        Found::New => {}
+                        Found::Answer(stored) => {
+                            tx.quiet("it was done before");
+                            return Ok((stored, true));
+                        }
+                        Found::Other => return Err(Failure::Refused(Error::new(&idempotency::KEY_REUSED, ""))),
+                        Found::Busy => {
+                            return Err(Failure::Refused(
+                                Error::new(&idempotency::IN_FLIGHT, "").with_retry_after(AGAIN),
+                            ));
+                        }
+                    }
+                }
+                let new = events::take(tx, &incoming)?;
+                let answer = tell(&new);
+                if let Some(once) = once {
+                    once.keep(tx.conn(), &answer)?;
+                }
+                Ok((answer, false))
+            })
+            .await;
+        match done {
+            Ok((answer, replayed)) => Ok(present(answer, replayed)),
+            Err(Failure::Store(error)) => Err(feed::failed(error)),
+            Err(Failure::Refused(error)) => Err(error),
+        }
+    }
+}
+
+/// What the request claims, when it came under a key. In binary mode its headers are the event.
+fn claim(head: &Head, caller: &Caller, body: &Bytes) -> Result<Option<Claim>> {
+    let values = head.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
+    let Some(key) = Key::parse(values)? else { return Ok(None) };
+    let mut said: Vec<String> = (head.headers.iter())
+        .filter(|(name, _)| name.as_str().starts_with("ce-") || **name == CONTENT_TYPE)
+        .map(|(name, value)| format!("{name}:{}", String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    said.sort_unstable();
+    let headers: Vec<&str> = said.iter().map(String::as_str).collect();
+    let asking = Asking {
+        actor: &["", &caller.role, &caller.subject],
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &headers,
+        body,
+    };
+    Ok(Some(Claim::of(&key, &asking)))
+}
+
+impl Item {
+    fn good(&self) -> Option<&Incoming> {
+        match self {
+            Self::Good(incoming, _) => Some(incoming),
+            Self::Bad(_) => None,
+        }
+    }
+
+    /// The refusal of the whole, when this is refused and all have to be good.
+    fn fault(&self) -> Option<Error> {
+        let Self::Bad(told) = self else { return None };
+        let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        Some(
+            Error::new(&EVENT_INVALID, "None was taken, because one is refused.")
+                .with_field(text("at"), text("detail")),
+        )
+    }
+}
+
+/// One of a batch.
+fn item(at: usize, event: std::result::Result<CloudEvent, Fault>) -> Item {
+    match event {
+        Ok(event) => {
+            let told = json!({"status": 202, "id": event.id, "source": event.source});
+            Item::Good(Incoming::of(event), told)
+        }
+        Err(fault) => Item::Bad(json!({
+            "status": EVENT_INVALID.status,
+            "code": EVENT_INVALID.name,
+            "at": format!("/{at}{}", fault.at),
+            "detail": fault.why,
+        })),
+    }
+}
+
+/// What the sender of a batch is told of each event.
+fn results(items: &[Item], new: &[bool]) -> Stored {
+    let mut new = new.iter();
+    let told: Vec<Value> = items
+        .iter()
+        .map(|item| match item {
+            Item::Bad(told) => told.clone(),
+            Item::Good(_, told) => {
+                let mut told = told.clone();
+                if new.next() == Some(&false) {
+                    told["duplicate"] = Value::Bool(true);
+                }
+                told
+            }
+        })
+        .collect();
+    let headers = vec![("content-type".into(), "application/json".to_owned())];
+    Stored { status: 200, headers, body: Some(Bytes::from(Value::from(told).to_string())) }
+}
+
+fn accepted() -> Stored {
+    Stored { status: 202, headers: Vec::new(), body: None }
+}
+
+fn refused(fault: &Fault) -> Error {
+    let error = Error::new(&EVENT_INVALID, fault.to_string());
+    if fault.at.is_empty() { error } else { error.with_field(fault.at.clone(), fault.why.clone()) }
+}
+
+fn words<'h>(head: &'h Head, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+}
+
+/// The sender's name is on what it sends; the statements are the house's.
+fn scope(caller: Caller, request: &Request, timeout: Duration) -> Scope {
+    Scope {
+        role: Some(caller.role),
+        claims: caller.claims,
+        subject: caller.subject,
+        origin: Some(Arc::new(crate::routes::origin(request))),
+        method: Arc::from(request.head.method.as_str()),
+        path: Arc::from(request.head.uri.path()),
+        timeout,
+        ..Scope::default()
+    }
+}
+
+fn present(answer: Stored, replayed: bool) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut made = match answer.body {
+        None => response::empty(status),
+        Some(body) => response::json(status, body),
+    };
+    made.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if replayed {
+        made.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    made
+}
