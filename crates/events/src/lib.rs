@@ -20,8 +20,8 @@
 //!
 //! # Walk
 //! [`Incoming`] is what came from outside, [`take`] puts it into a unit; [`Recorder`] writes a unit's events; `capture` installs PostgreSQL's triggers; `order` gives positions where the engine does not;
-//! [`Events::read`] reads the log and [`Events::wait`] waits for it to grow; [`present`]
-//! has an event's form on the wire.
+//! [`Events::read`] reads the log and [`Events::wait`] waits for it to grow; [`heads`] and [`at`] read it inside a transaction of another
+//! room; [`present`] has an event's form on the wire.
 //!
 //! # Not here
 //! Who may read the log or send to it (`server`); what data has to look like (`schemas`); the audit log.
@@ -39,7 +39,7 @@ mod store;
 pub use capture::install;
 pub use error::{BUSY, CODES, EVENT_INVALID, FORMAT_UNKNOWN, GONE, TOO_LARGE};
 pub use intake::{Incoming, take};
-pub use model::Logged;
+pub use model::{Head, Logged};
 pub use recorder::Recorder;
 pub use service::{Config, Events};
-pub use store::{QUERIES, TABLES};
+pub use store::{QUERIES, TABLES, at, first, heads, last, since};

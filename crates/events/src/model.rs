@@ -29,3 +29,16 @@ impl Logged {
         self.data.starts_with(crate::intake::TAKEN)
     }
 }
+
+/// What readers choose an event by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its place.
+    pub position: i64,
+    /// `data.row.inserted`, …
+    pub kind: String,
+    /// What it happened to.
+    pub subject: String,
+    /// What it is in order with.
+    pub key: String,
+}

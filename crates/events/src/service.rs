@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use store::{Lane, Participant, Scope, Store};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::model::Logged;
 use crate::recorder::Recorder;
@@ -118,6 +119,11 @@ impl Events {
     /// Those of the store.
     pub async fn last(&self, store: &Store) -> store::Result<i64> {
         store.read(Scope::default(), Lane::Short, log::last).await
+    }
+
+    /// Wakes whoever holds it when the log has grown. What grows on another server is told late or not at all: look now and then.
+    pub fn grown(&self) -> Notified<'_> {
+        self.grown.notified()
     }
 
     pub(crate) async fn wrote(&self) {

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use store::house::{Query, Tables, int, read_int, read_text, text};
+use store::house::{Query, Tables, int, ints, read_int, read_text, text};
 use store::{Connection, Engine, Event, Result, Row};
 
-use crate::model::Logged;
+use crate::model::{Head, Logged};
 
 /// The room's tables.
 ///
@@ -93,6 +93,20 @@ static READ: Query = Query::new(
      from mainstay.events_order o join mainstay.events_event e on e.id = o.event
      where o.position > $1 order by o.position limit $2",
 );
+/// What readers choose by, without what happened.
+static HEADS: Query = Query::new(
+    "select o.position, e.kind, e.subject, e.key
+     from mainstay.events_order o join mainstay.events_event e on e.id = o.event
+     where o.position > $1 order by o.position limit $2",
+);
+static SOME: Query = Query::new(
+    "select o.position, e.id, e.unit, e.kind, e.subject, e.key, e.data, e.context, e.at
+     from mainstay.events_order o join mainstay.events_event e on e.id = o.event
+     where o.position {any(}$1{)} order by o.position",
+);
+static SINCE: Query = Query::new(
+    "select min(o.position) from mainstay.events_event e join mainstay.events_order o on o.event = e.id where e.at >= $1",
+);
 static OF_UNIT: Query =
     Query::new("select kind, subject, key, data from mainstay.events_event where unit = $1 order by id");
 /// The place up to which the oldest of those there are were before a time, the last event aside: the log never forgets where it was.
@@ -173,21 +187,65 @@ pub(crate) fn of_unit(conn: &mut dyn Connection, unit: &str) -> Result<Vec<Event
 pub(crate) fn read(conn: &mut dyn Connection, after: i64, most: i64) -> Result<Vec<Logged>> {
     let mut found = Vec::new();
     READ.each(conn, &[int(after), int(most)], |row| {
-        let word = |column| Ok::<_, store::Error>(read_text(row, column)?.unwrap_or_default());
-        found.push(Logged {
-            position: read_int(row, 0)?,
-            id: read_int(row, 1)?,
-            unit: word(2)?,
-            kind: word(3)?,
-            subject: word(4)?,
-            key: word(5)?,
-            data: word(6)?,
-            context: word(7)?,
-            at: read_int(row, 8)?,
-        });
+        found.push(logged(row)?);
         Ok(())
     })?;
     Ok(found)
+}
+
+fn logged(row: &dyn Row) -> Result<Logged> {
+    let word = |column| Ok::<_, store::Error>(read_text(row, column)?.unwrap_or_default());
+    Ok(Logged {
+        position: read_int(row, 0)?,
+        id: read_int(row, 1)?,
+        unit: word(2)?,
+        kind: word(3)?,
+        subject: word(4)?,
+        key: word(5)?,
+        data: word(6)?,
+        context: word(7)?,
+        at: read_int(row, 8)?,
+    })
+}
+
+/// Events after a position without what happened, in order, at most so many. For readers that choose.
+///
+/// # Errors
+/// Those of the store.
+pub fn heads(conn: &mut dyn Connection, after: i64, most: i64) -> Result<Vec<Head>> {
+    let mut found = Vec::new();
+    HEADS.each(conn, &[int(after), int(most)], |row| {
+        let word = |column| Ok::<_, store::Error>(read_text(row, column)?.unwrap_or_default());
+        found.push(Head { position: read_int(row, 0)?, kind: word(1)?, subject: word(2)?, key: word(3)? });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The events at these positions, in order; those that are forgotten are left out.
+///
+/// # Errors
+/// Those of the store.
+pub fn at(conn: &mut dyn Connection, positions: &[i64]) -> Result<Vec<Logged>> {
+    let mut found = Vec::new();
+    SOME.each(conn, &[ints(positions.iter().copied())], |row| {
+        found.push(logged(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The first position of an event of this time (microseconds since 1970 UTC) or a later one; `None` when there is none yet.
+///
+/// # Errors
+/// Those of the store.
+pub fn since(conn: &mut dyn Connection, at: i64) -> Result<Option<i64>> {
+    let mut found = 0;
+    SINCE.each(conn, &[int(at)], |row| {
+        found = read_int(row, 0)?;
+        Ok(())
+    })?;
+    Ok((found > 0).then_some(found))
 }
 
 /// Are there events without a position. For PostgreSQL.
@@ -213,7 +271,10 @@ pub(crate) fn forget(conn: &mut dyn Connection, before: i64, most: i64) -> Resul
 }
 
 /// The first position that is still there; 0 for an empty log.
-pub(crate) fn first(conn: &mut dyn Connection) -> Result<i64> {
+///
+/// # Errors
+/// Those of the store.
+pub fn first(conn: &mut dyn Connection) -> Result<i64> {
     let mut first = 0;
     FIRST.each(conn, &[], |row| {
         first = read_int(row, 0)?;
@@ -223,7 +284,10 @@ pub(crate) fn first(conn: &mut dyn Connection) -> Result<i64> {
 }
 
 /// The last position; 0 for an empty log.
-pub(crate) fn last(conn: &mut dyn Connection) -> Result<i64> {
+///
+/// # Errors
+/// Those of the store.
+pub fn last(conn: &mut dyn Connection) -> Result<i64> {
     let mut last = 0;
     LAST.each(conn, &[], |row| {
         last = read_int(row, 0)?;
@@ -249,6 +313,9 @@ pub static QUERIES: &[(&str, &Query)] = &[
     ("remember_all", &REMEMBER_ALL),
     ("forget_taken", &FORGET_TAKEN),
     ("read", &READ),
+    ("heads", &HEADS),
+    ("some", &SOME),
+    ("since", &SINCE),
     ("of_unit", &OF_UNIT),
     ("old", &OLD),
     ("forget", &FORGET),

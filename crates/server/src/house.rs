@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::Consumers;
 use data::request::Limits as RequestLimits;
 use data::{Config as DataConfig, Data};
 use events::Events;
@@ -23,6 +24,7 @@ use web::{App as WebApp, Cors, Drained, Limits, Listener};
 use crate::audit::Log;
 use crate::config::settings::{OpenApiMode, TxEnd, Verbosity};
 use crate::config::{App, Settings};
+use crate::consumers::{self as groups, Groups};
 use crate::database::{Database, Watch};
 use crate::failure::Failure;
 use crate::feed::Feed;
@@ -34,7 +36,7 @@ use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
 /// The tables of the rooms, in the order in which they are made.
-pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES, &audit::TABLES];
+pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES, &audit::TABLES, &consumers::TABLES];
 
 /// The house. It has no state of its own: what runs is [`Running`].
 pub struct House;
@@ -94,6 +96,7 @@ impl House {
         // Services.
         let retention = Duration::from_secs(settings.idempotency.retention_hours * 3_600);
         let idempotency = Arc::new(Idempotency::new(idempotency::Config { retention }));
+        let consumers = Arc::new(Consumers::new(consumers::Config::default(), events.clone(), Arc::new(SystemRandom)));
         let audit = Log::open(app, store.clone(), clock.clone())?;
 
         // Capabilities.
@@ -104,7 +107,8 @@ impl House {
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
         let capture = settings.events.capture;
-        let workers = workers::start(&store, &pulse, &idempotency, &events, capture, audit.as_ref());
+        let workers = workers::start(&store, &pulse, &idempotency, &events, capture, audit.as_ref())
+            .with("consumers measure", groups::measure(store.clone(), consumers.clone(), registry.clone()));
         let health = Arc::new(checks(&pulse));
         measures::register(&registry, &store);
 
@@ -116,6 +120,7 @@ impl House {
             Logs {
                 feed: Feed { events, store: store.clone() },
                 intake: Intake::new(store.clone(), idempotency, intake::Config::of(settings)),
+                groups: Groups { consumers, store: store.clone() },
                 audit,
             },
             health.clone(),

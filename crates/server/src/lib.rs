@@ -22,6 +22,7 @@ pub mod audit;
 pub mod caller;
 pub mod cli;
 pub mod config;
+pub mod consumers;
 pub mod database;
 pub mod failure;
 mod feed;

@@ -22,6 +22,7 @@ use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
 use crate::audit::{self, AUDIT, Log, Seen};
+use crate::consumers::{self, GROUPS, Groups};
 use crate::feed::Feed;
 use crate::front::{Desk, Front};
 use crate::intake::Intake;
@@ -62,6 +63,7 @@ enum Place {
     Startup,
     Metrics,
     Audit,
+    Groups,
 }
 
 /// The table of routes. The first stands for all that is not in it.
@@ -77,6 +79,7 @@ const TABLE: &[(Place, Route)] = &[
     (Place::Startup, Route::quiet("/startupz")),
     (Place::Metrics, Route::quiet("/metrics")),
     (Place::Audit, Route::new("/audit/v1/{file}")),
+    (Place::Groups, Route { body_bytes_max: Some(consumers::BODY_MAX), ..Route::new("/events/v1/groups/{group}") }),
 ];
 
 /// What the house writes down, for reading, and what it is told.
@@ -85,6 +88,8 @@ pub struct Logs {
     pub feed: Feed,
     /// Where events come in.
     pub intake: Intake,
+    /// Who consumes it.
+    pub groups: Groups,
     /// The audit log, when there is one.
     pub audit: Option<Log>,
 }
@@ -144,6 +149,9 @@ fn place(path: &str) -> Place {
         "/metrics" => Place::Metrics,
         _ => match path.strip_prefix(REST) {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Rest,
+            _ if path.strip_prefix(GROUPS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
+                Place::Groups
+            }
             _ if path.strip_prefix(AUDIT).is_some_and(|rest| rest.starts_with('/')) => Place::Audit,
             _ => Place::Unknown,
         },
@@ -164,6 +172,11 @@ impl Handler for Routes {
         let head = &request.head;
         match place {
             Place::Rest => self.rest(request).await,
+            Place::Groups => {
+                let desk = self.front.desk();
+                let caller = desk.gate.caller(&head.headers).map_err(|error| refused(&error))?;
+                self.logs.groups.answer(request, &caller).await
+            }
             Place::Audit => match &self.logs.audit {
                 Some(log) => audit::answer(log, &self.front.desk(), request).await,
                 None => Err(Error::new(&NOT_FOUND, "The audit log is switched off (audit.enabled).")),
@@ -494,6 +507,9 @@ mod tests {
             ("/audit/v1/checkpoint", Place::Audit),
             ("/audit/v1", Place::Unknown),
             ("/audit/v1x", Place::Unknown),
+            ("/events/v1/groups", Place::Groups),
+            ("/events/v1/groups/a/pull", Place::Groups),
+            ("/events/v1/groupsx", Place::Unknown),
         ] {
             assert_eq!(place(path), want, "{path}");
         }

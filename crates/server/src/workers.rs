@@ -59,6 +59,12 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
+    /// One more of them.
+    pub(crate) fn with(mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.tasks.push(telemetry::spawn(name, task));
+        self
+    }
+
     /// Has the schema read again. Where nobody follows it (SQLite), it changes by migrations only.
     pub(crate) fn reload_schema(&self) {
         self.schema.notify_one();

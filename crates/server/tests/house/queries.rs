@@ -30,8 +30,12 @@ fn told(home: &Home, running: &server::Running, engine: Engine, name: &str, quer
     let sql = query.sql(of);
     let numbers =
         (1..20).take_while(|number| sql.contains(&format!("${number}")) || sql.contains(&format!("?{number}")));
-    // A number, a text and bytes as well.
-    let params = vec![Param::Text(Type::Text, "1".to_owned()); numbers.count()];
+    // A number, a text and bytes as well, or a list of them.
+    let params = numbers.map(|number| {
+        let is_list = sql.contains(&format!("any (${number})"));
+        Param::Text(Type::Text, if is_list { "{1}" } else { "1" }.to_owned())
+    });
+    let params: Vec<Param> = params.collect();
     let (explain, column) = match engine {
         Engine::Sqlite => (format!("explain query plan {sql}"), 3),
         Engine::Postgres => (format!("explain (costs off) {sql}"), 0),
@@ -55,7 +59,7 @@ testkit::both! {
         let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
         let running = home.start().unwrap();
         let mut all = String::new();
-        for (room, queries) in [("audit", audit::QUERIES), ("events", events::QUERIES), ("idempotency", idempotency::QUERIES)] {
+        for (room, queries) in [("audit", audit::QUERIES), ("consumers", consumers::QUERIES), ("events", events::QUERIES), ("idempotency", idempotency::QUERIES)] {
             for (name, query) in queries {
                 let name = format!("{room}.{name}");
                 if engine == Engine::Postgres || !POSTGRES.contains(&name.as_str()) {
