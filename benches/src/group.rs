@@ -1,4 +1,5 @@
-//! The floor of durable inserts: a writer thread that takes what waits, a savepoint each, one commit for all.
+//! The floor of durable inserts: a writer thread that takes what waits, a savepoint each, one commit for all. The rows are those that
+//! the load posts to servers, their titles in no order, because that decides how many pages a commit has to write.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -8,6 +9,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use crate::args::Failure;
+use crate::load::{Numbers, POSTED};
 use crate::stats::quantile_ms;
 
 /// At most this many in one commit.
@@ -26,7 +28,7 @@ pub struct Inserts {
     pub cpu_us: f64,
 }
 
-type Job = (i64, oneshot::Sender<()>);
+type Job = (u64, oneshot::Sender<()>);
 
 /// Inserts with this many tasks that wait for their answer each.
 pub fn run(dir: &Path, full: bool, clients: usize, window: Duration) -> Result<Inserts, Failure> {
@@ -51,15 +53,14 @@ pub fn run(dir: &Path, full: bool, clients: usize, window: Duration) -> Result<I
             let send = send.clone();
             tasks.push(tokio::spawn(async move {
                 let mut latencies = Vec::new();
-                let mut number = client as i64;
+                let mut numbers = Numbers::new(client, POSTED);
                 while began.elapsed() < window {
                     let (reply, answer) = oneshot::channel();
                     let asked = Instant::now();
-                    if send.send((number, reply)).is_err() || answer.await.is_err() {
+                    if send.send((numbers.next(), reply)).is_err() || answer.await.is_err() {
                         break;
                     }
                     latencies.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
-                    number += clients as i64;
                 }
                 latencies
             }));

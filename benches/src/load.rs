@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 use crate::args::Failure;
 use crate::stats::quantile_ms;
 
+/// Rows that are posted have numbers between 1 and this: each finds a place of its own in an index.
+pub const POSTED: u64 = 1 << 40;
+
 /// What is asked.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -41,7 +44,7 @@ impl Shape {
             path: path.into(),
             body: Some(body.into()),
             headers: "Content-Type: application/json\r\n".to_owned(),
-            numbers: 1 << 40,
+            numbers: POSTED,
             status: 201,
         }
     }
@@ -170,17 +173,19 @@ async fn ask(address: String, shape: Shape, place: usize, state: Arc<State>) -> 
 }
 
 /// Numbers that look random and are the same in every run.
-struct Numbers {
+pub struct Numbers {
     state: u64,
     most: u64,
 }
 
 impl Numbers {
-    fn new(place: usize, most: u64) -> Self {
+    /// Those of one connection, between 1 and `most`.
+    pub const fn new(place: usize, most: u64) -> Self {
         Self { state: (place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), most }
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next one.
+    pub const fn next(&mut self) -> u64 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;

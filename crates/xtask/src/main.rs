@@ -14,6 +14,7 @@
 //! ## Not here
 //! What tests share (`testkit`).
 
+mod cargo;
 mod clients;
 mod crash;
 mod fuzz;
@@ -33,6 +34,10 @@ use house::House;
 const HELP: &str = "\
 cargo x check              the law of the house, and cargo-deny where it is installed
 cargo x test               everything a change must pass; installs PostgreSQL when it is missing
+cargo x bless              writes anew what tests hold against kept text: statements and plans, descriptions, transcripts
+cargo x bench macro|rivals [ARGS]
+                           the benchmark (benches/), on the binary that is distributed unless --binary names one
+cargo x dist               builds the binary that is distributed: optimized as a whole, stripped
 cargo x new-room NAME N    a new crate NAME on floor N
 cargo x fuzz [TARGET] [--seconds N]
                            parsers and values on inputs that grow by coverage; wants a C++ compiler
@@ -49,6 +54,9 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["test"] => Ok(test::run()),
         ["new-room", name, floor] => room::make(name, floor).map(|()| true),
+        ["bless"] => cargo::bless(),
+        ["bench", rest @ ..] => cargo::bench(rest),
+        ["dist"] => cargo::dist(),
         ["clients"] => clients::run(),
         ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
