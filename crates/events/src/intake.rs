@@ -25,9 +25,13 @@ pub struct Incoming {
 
 impl Incoming {
     /// What the log is told of an event.
-    pub fn of(mut event: CloudEvent) -> Self {
+    pub fn of(event: &CloudEvent) -> Self {
         // What another log says of its own order means nothing in this one.
-        event.extensions.retain(|(name, _)| name != POSITION);
+        if event.extension(POSITION).is_some() {
+            let mut event = event.clone();
+            event.extensions.retain(|(name, _)| name != POSITION);
+            return Self::of(&event);
+        }
         let key = match event.extension("partitionkey") {
             Some(Attribute::Text(key)) if !key.is_empty() => key,
             _ => event.subject.as_ref().unwrap_or(&event.source),
@@ -86,7 +90,7 @@ mod tests {
 
     fn incoming(source: &str, id: &str, more: &str) -> Incoming {
         let text = format!(r#"{{"specversion":"1.0","id":"{id}","source":"{source}","type":"t"{more}}}"#);
-        Incoming::of(cloudevents::structured(text.as_bytes()).unwrap())
+        Incoming::of(&cloudevents::structured(text.as_bytes()).unwrap())
     }
 
     #[test]

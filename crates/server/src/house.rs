@@ -32,11 +32,13 @@ use crate::front::{Desk, Front, at_start_only};
 use crate::intake::{self, Intake};
 use crate::keys::Keys;
 use crate::routes::{Logs, REST, Routes};
+use crate::schemas::{self, Shelf};
 use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
 /// The tables of the rooms, in the order in which they are made.
-pub const TABLES: &[&Tables] = &[&idempotency::TABLES, &events::TABLES, &audit::TABLES, &consumers::TABLES];
+pub const TABLES: &[&Tables] =
+    &[&idempotency::TABLES, &events::TABLES, &::schemas::TABLES, &audit::TABLES, &consumers::TABLES];
 
 /// The house. It has no state of its own: what runs is [`Running`].
 pub struct House;
@@ -97,6 +99,7 @@ impl House {
         let retention = Duration::from_secs(settings.idempotency.retention_hours * 3_600);
         let idempotency = Arc::new(Idempotency::new(idempotency::Config { retention }));
         let consumers = Arc::new(Consumers::new(consumers::Config::default(), events.clone(), Arc::new(SystemRandom)));
+        let schemas = schemas::open(app, &store).await?;
         let audit = Log::open(app, store.clone(), clock.clone())?;
 
         // Capabilities.
@@ -119,8 +122,9 @@ impl House {
             idempotency.clone(),
             Logs {
                 feed: Feed { events, store: store.clone() },
-                intake: Intake::new(store.clone(), idempotency, intake::Config::of(settings)),
                 groups: Groups { consumers, store: store.clone() },
+                intake: Intake::new(store.clone(), idempotency, schemas.clone(), intake::Config::of(settings)),
+                registry: Shelf { store: store.clone(), schemas, readers: settings.events.intake_roles.clone() },
                 audit,
             },
             health.clone(),

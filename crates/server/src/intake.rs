@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloudevents::{CloudEvent, Fault, Mode};
+use cloudevents::{CloudEvent, Data, Fault, Mode};
 use data::Caller;
 use events::{BUSY, EVENT_INVALID, FORMAT_UNKNOWN, Incoming, TOO_LARGE};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode};
 use idempotency::{Asking, Claim, Found, Idempotency, Key, Once, Stored};
-use kernel::error::{FORBIDDEN, NOT_FOUND};
-use kernel::{Error, Result};
+use kernel::error::{FORBIDDEN, NOT_FOUND, UNAVAILABLE};
+use kernel::{Code, Error, Result};
+use schemas::{Registry, Schemas};
 use serde_json::{Value, json};
-use store::{Scope, Store, Tx};
+use store::{Lane, Scope, Store, Tx};
 use tokio::sync::Semaphore;
 use web::{Request, Response, response};
 
@@ -26,6 +27,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// When somebody should try again who came while all seats were taken.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often what came is judged anew because the registry changed meanwhile.
+const TRIES: u32 = 4;
 
 /// The settings.
 #[derive(Clone, Debug)]
@@ -64,6 +68,7 @@ impl Config {
 pub struct Intake {
     store: Arc<Store>,
     idempotency: Arc<Idempotency>,
+    schemas: Arc<Schemas>,
     config: Config,
     seats: Semaphore,
 }
@@ -80,13 +85,15 @@ enum Item {
     /// To be taken: what the log is told, and its id and source for the answer.
     Good(Incoming, Value),
     /// Refused, with what its sender is told.
-    Bad(Value),
+    Bad(&'static Code, Value),
 }
 
 /// Why a unit came to nothing.
 enum Failure {
     Store(store::Error),
     Refused(Error),
+    /// What came was judged by schemas that are not the present ones.
+    Stale,
 }
 
 impl From<store::Error> for Failure {
@@ -97,9 +104,9 @@ impl From<store::Error> for Failure {
 
 impl Intake {
     /// The place with its settings.
-    pub fn new(store: Arc<Store>, idempotency: Arc<Idempotency>, config: Config) -> Self {
+    pub fn new(store: Arc<Store>, idempotency: Arc<Idempotency>, schemas: Arc<Schemas>, config: Config) -> Self {
         let seats = Semaphore::new(config.in_flight_max);
-        Self { store, idempotency, config, seats }
+        Self { store, idempotency, schemas, config, seats }
     }
 
     /// May this caller send. Nobody may unless told so: a role that row security does not bind, or one that the operator names.
@@ -135,24 +142,52 @@ impl Intake {
         };
         let once = running.as_ref().map(idempotency::Running::once);
         let came = self.read(head, content_type, &body)?;
+        let strict = words(head, &PREFER).flat_map(|word| word.split(',')).any(|word| word.trim() == "handling=strict");
         let scope = scope(caller, &request, self.config.timeout);
-        let answer = match came {
+        // Judged by a registry that is not the present one any more, it is judged again.
+        let mut registry = self.schemas.registry();
+        for _ in 0..TRIES {
+            if let Some(answer) = self.take(&came, strict, &registry, scope.clone(), once).await? {
+                return Ok(answer);
+            }
+            registry = self.schemas.refresh(&self.store).await.map_err(feed::failed)?;
+        }
+        Err(Error::new(&UNAVAILABLE, "The registry of schemas changes all the time.").with_retry_after(AGAIN))
+    }
+
+    /// Takes what came, if this registry is the present one.
+    async fn take(
+        &self,
+        came: &Came,
+        strict: bool,
+        registry: &Registry,
+        scope: Scope,
+        once: Option<Once>,
+    ) -> Result<Option<Response>> {
+        match came {
             Came::One(event) => {
+                if let Some(error) = unfit(registry, event) {
+                    // Refused by what may not hold any more.
+                    return if self.is_present(registry.stamp).await? { Err(error) } else { Ok(None) };
+                }
                 let incoming = Arc::from([Incoming::of(event)]);
-                self.unit(scope, once, incoming, |_| accepted()).await?
+                self.unit(scope, registry.stamp, once, incoming, |_| accepted()).await
             }
             Came::Many(events) => {
-                let items: Arc<[Item]> = events.into_iter().enumerate().map(|(at, event)| item(at, event)).collect();
-                let strict =
-                    words(head, &PREFER).any(|word| word.split(',').any(|word| word.trim() == "handling=strict"));
+                let items: Arc<[Item]> =
+                    events.iter().enumerate().map(|(at, event)| item(registry, at, event)).collect();
                 if strict && let Some(fault) = items.iter().find_map(Item::fault) {
-                    return Err(fault);
+                    return if self.is_present(registry.stamp).await? { Err(fault) } else { Ok(None) };
                 }
                 let incoming = items.iter().filter_map(Item::good).cloned().collect();
-                self.unit(scope, once, incoming, move |new| results(&items, new)).await?
+                self.unit(scope, registry.stamp, once, incoming, move |new| results(&items, new)).await
             }
-        };
-        Ok(answer)
+        }
+    }
+
+    async fn is_present(&self, stamp: i64) -> Result<bool> {
+        let asked = self.store.read(Scope::default(), Lane::Short, move |conn| schemas::is_current(conn, stamp));
+        asked.await.map_err(feed::failed)
     }
 
     /// What came, in whatever mode.
@@ -192,10 +227,11 @@ impl Intake {
     async fn unit(
         &self,
         scope: Scope,
+        stamp: i64,
         once: Option<Once>,
         incoming: Arc<[Incoming]>,
         tell: impl Fn(&[bool]) -> Stored + Send + 'static,
-    ) -> Result<Response> {
+    ) -> Result<Option<Response>> {
         let done = self
             .store
             .write(scope, move |tx: &mut Tx<'_>| -> std::result::Result<(Stored, bool), Failure> {
@@ -214,6 +250,9 @@ impl Intake {
                         }
                     }
                 }
+                if !schemas::is_current(tx.conn(), stamp)? {
+                    return Err(Failure::Stale);
+                }
                 let new = events::take(tx, &incoming)?;
                 let answer = tell(&new);
                 if let Some(once) = once {
@@ -223,7 +262,8 @@ impl Intake {
             })
             .await;
         match done {
-            Ok((answer, replayed)) => Ok(present(answer, replayed)),
+            Ok((answer, replayed)) => Ok(Some(present(answer, replayed))),
+            Err(Failure::Stale) => Ok(None),
             Err(Failure::Store(error)) => Err(feed::failed(error)),
             Err(Failure::Refused(error)) => Err(error),
         }
@@ -252,38 +292,50 @@ fn claim(head: &Head, caller: &Caller, body: &Bytes) -> Result<Option<Claim>> {
 }
 
 impl Item {
+    fn bad(code: &'static Code, at: &str, detail: &str) -> Self {
+        Self::Bad(code, json!({"status": code.status, "code": code.name, "at": at, "detail": detail}))
+    }
+
     fn good(&self) -> Option<&Incoming> {
         match self {
             Self::Good(incoming, _) => Some(incoming),
-            Self::Bad(_) => None,
+            Self::Bad(..) => None,
         }
     }
 
     /// The refusal of the whole, when this is refused and all have to be good.
     fn fault(&self) -> Option<Error> {
-        let Self::Bad(told) = self else { return None };
+        let Self::Bad(code, told) = self else { return None };
         let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-        Some(
-            Error::new(&EVENT_INVALID, "None was taken, because one is refused.")
-                .with_field(text("at"), text("detail")),
-        )
+        Some(Error::new(code, "None was taken, because one is refused.").with_field(text("at"), text("detail")))
     }
 }
 
 /// One of a batch.
-fn item(at: usize, event: std::result::Result<CloudEvent, Fault>) -> Item {
+fn item(registry: &Registry, at: usize, event: &std::result::Result<CloudEvent, Fault>) -> Item {
     match event {
         Ok(event) => {
+            if let Some(error) = unfit(registry, event) {
+                let place = error.fields.first().map_or("", |field| &field.path);
+                return Item::bad(error.code, &format!("/{at}{place}"), &error.detail);
+            }
             let told = json!({"status": 202, "id": event.id, "source": event.source});
             Item::Good(Incoming::of(event), told)
         }
-        Err(fault) => Item::Bad(json!({
-            "status": EVENT_INVALID.status,
-            "code": EVENT_INVALID.name,
-            "at": format!("/{at}{}", fault.at),
-            "detail": fault.why,
-        })),
+        Err(fault) => Item::bad(&EVENT_INVALID, &format!("/{at}{}", fault.at), &fault.why),
     }
+}
+
+/// What is wrong with an event's data, where its type has a schema.
+fn unfit(registry: &Registry, event: &CloudEvent) -> Option<Error> {
+    let data = match &event.data {
+        Data::Json(text) => Some(text.as_str()),
+        Data::None | Data::Text(_) | Data::Bytes(_) => None,
+    };
+    let found = registry.judge(&event.kind, event.dataschema.as_deref(), data);
+    let first = found.first()?;
+    let error = Error::new(&schemas::DATA_REFUSED, format!("{}: {}", first.at, first.why));
+    Some(found.into_iter().fold(error, |error, finding| error.with_field(finding.at, finding.why)))
 }
 
 /// What the sender of a batch is told of each event.
@@ -292,7 +344,7 @@ fn results(items: &[Item], new: &[bool]) -> Stored {
     let told: Vec<Value> = items
         .iter()
         .map(|item| match item {
-            Item::Bad(told) => told.clone(),
+            Item::Bad(_, told) => told.clone(),
             Item::Good(_, told) => {
                 let mut told = told.clone();
                 if new.next() == Some(&false) {
@@ -320,7 +372,7 @@ fn words<'h>(head: &'h Head, name: &HeaderName) -> impl Iterator<Item = &'h str>
 }
 
 /// The sender's name is on what it sends; the statements are the house's.
-fn scope(caller: Caller, request: &Request, timeout: Duration) -> Scope {
+pub(crate) fn scope(caller: Caller, request: &Request, timeout: Duration) -> Scope {
     Scope {
         role: Some(caller.role),
         claims: caller.claims,

@@ -32,6 +32,7 @@ pub mod intake;
 pub mod keys;
 mod measures;
 pub mod routes;
+pub mod schemas;
 pub mod study;
 mod workers;
 

@@ -26,6 +26,7 @@ use crate::consumers::{self, GROUPS, Groups};
 use crate::feed::Feed;
 use crate::front::{Desk, Front};
 use crate::intake::Intake;
+use crate::schemas::{SCHEMAS, Shelf};
 
 /// The verb is not one of the route's.
 pub const METHOD_NOT_ALLOWED: Code = Code {
@@ -64,6 +65,7 @@ enum Place {
     Metrics,
     Audit,
     Groups,
+    Schemas,
 }
 
 /// The table of routes. The first stands for all that is not in it.
@@ -80,6 +82,7 @@ const TABLE: &[(Place, Route)] = &[
     (Place::Metrics, Route::quiet("/metrics")),
     (Place::Audit, Route::new("/audit/v1/{file}")),
     (Place::Groups, Route { body_bytes_max: Some(consumers::BODY_MAX), ..Route::new("/events/v1/groups/{group}") }),
+    (Place::Schemas, Route::new("/events/v1/schemas/{type}/{version}")),
 ];
 
 /// What the house writes down, for reading, and what it is told.
@@ -90,6 +93,8 @@ pub struct Logs {
     pub intake: Intake,
     /// Who consumes it.
     pub groups: Groups,
+    /// What their data have to look like.
+    pub registry: Shelf,
     /// The audit log, when there is one.
     pub audit: Option<Log>,
 }
@@ -152,6 +157,9 @@ fn place(path: &str) -> Place {
             _ if path.strip_prefix(GROUPS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
                 Place::Groups
             }
+            _ if path.strip_prefix(SCHEMAS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
+                Place::Schemas
+            }
             _ if path.strip_prefix(AUDIT).is_some_and(|rest| rest.starts_with('/')) => Place::Audit,
             _ => Place::Unknown,
         },
@@ -185,6 +193,7 @@ impl Handler for Routes {
                 Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
             }
             Place::Events if head.method == Method::POST => self.intake(request).await,
+            Place::Schemas => self.schemas(request).await,
             _ if head.method != Method::GET && head.method != Method::HEAD => {
                 Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
             }
@@ -207,8 +216,11 @@ impl Handler for Routes {
         }
         let mut response = problem::response(error, id);
         if error.code == &METHOD_NOT_ALLOWED {
-            let events = TABLE.get(route).is_some_and(|(place, _)| *place == Place::Events);
-            let allowed = if events { "GET, HEAD, POST" } else { "GET, HEAD" };
+            let allowed = match TABLE.get(route).map(|(place, _)| *place) {
+                Some(Place::Events) => "GET, HEAD, POST",
+                Some(Place::Schemas) => "GET, HEAD, POST, PUT, DELETE",
+                _ => "GET, HEAD",
+            };
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         }
         response
@@ -292,17 +304,29 @@ impl Routes {
     /// What others say happened. Who may not say it is written down.
     async fn intake(&self, request: Request) -> Result<Response> {
         let desk = self.front.desk();
-        let seen = self.logs.audit.as_ref().map(|log| (log, Seen::of(&request)));
-        let note = |caller: Option<&Caller>, error: &Error| {
-            if let Some((log, seen)) = &seen {
-                let made = ApiError::new(error.code.name, error.code.status, error.code.title);
-                log.note(seen, caller, &Answer::error(&made, desk.verbosity));
-            }
-        };
-        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error)).inspect_err(|error| {
-            note(None, error);
-        })?;
-        self.logs.intake.answer(caller.clone(), request).await.inspect_err(|error| note(Some(&caller), error))
+        let seen = self.logs.audit.as_ref().map(|_| Seen::of(&request));
+        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error));
+        let caller = caller.inspect_err(|error| self.note(seen.as_ref(), None, error))?;
+        let answered = self.logs.intake.answer(caller.clone(), request).await;
+        answered.inspect_err(|error| self.note(seen.as_ref(), Some(&caller), error))
+    }
+
+    /// What data of events have to look like.
+    async fn schemas(&self, request: Request) -> Result<Response> {
+        let desk = self.front.desk();
+        let seen = self.logs.audit.as_ref().map(|_| Seen::of(&request));
+        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error));
+        let caller = caller.inspect_err(|error| self.note(seen.as_ref(), None, error))?;
+        let answered = self.logs.registry.answer(caller.clone(), request).await;
+        answered.inspect_err(|error| self.note(seen.as_ref(), Some(&caller), error))
+    }
+
+    /// Puts down that somebody was refused, if that is what the error says.
+    fn note(&self, seen: Option<&Seen>, caller: Option<&Caller>, error: &Error) {
+        if let (Some(log), Some(seen)) = (&self.logs.audit, seen) {
+            let made = ApiError::new(error.code.name, error.code.status, error.code.title);
+            log.note(seen, caller, &Answer::error(&made, self.front.desk().verbosity));
+        }
     }
 
     /// The description of what this caller may do.
@@ -510,6 +534,9 @@ mod tests {
             ("/events/v1/groups", Place::Groups),
             ("/events/v1/groups/a/pull", Place::Groups),
             ("/events/v1/groupsx", Place::Unknown),
+            ("/events/v1/schemas", Place::Schemas),
+            ("/events/v1/schemas/a/1", Place::Schemas),
+            ("/events/v1/schemasx", Place::Unknown),
         ] {
             assert_eq!(place(path), want, "{path}");
         }

@@ -11,5 +11,6 @@ mod lifecycle;
 mod panics;
 mod postgres;
 mod queries;
+mod schemas;
 mod support;
 mod sweep;

@@ -59,7 +59,11 @@ testkit::both! {
         let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
         let running = home.start().unwrap();
         let mut all = String::new();
-        for (room, queries) in [("audit", audit::QUERIES), ("consumers", consumers::QUERIES), ("events", events::QUERIES), ("idempotency", idempotency::QUERIES)] {
+        let rooms = [
+            ("audit", audit::QUERIES), ("consumers", consumers::QUERIES), ("events", events::QUERIES),
+            ("idempotency", idempotency::QUERIES), ("schemas", schemas::QUERIES),
+        ];
+        for (room, queries) in rooms {
             for (name, query) in queries {
                 let name = format!("{room}.{name}");
                 if engine == Engine::Postgres || !POSTGRES.contains(&name.as_str()) {
