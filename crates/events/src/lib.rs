@@ -15,11 +15,12 @@
 //!   never put before one that somebody may have read.
 //! - Events of one key are in the order of their changes.
 //! - What is older than the log goes back is forgotten from its beginning; the last event stays, so no place is given twice.
+//! - Each event's link is a hash over all before it: what was edited or removed past the house is found, and where.
 //! - Of taken events with one source and id there is one, as long as the log goes back.
 //! - Values of columns whose comment says `@sensitive` are not in events.
 //!
 //! # Walk
-//! [`Incoming`] is what came from outside, [`take`] puts it into a unit; [`Recorder`] writes a unit's events; `capture` installs PostgreSQL's triggers; `order` gives positions where the engine does not;
+//! [`Incoming`] is what came from outside, [`take`] puts it into a unit; [`verify`] goes along the chain of links; [`Recorder`] writes a unit's events; `capture` installs PostgreSQL's triggers; `order` gives positions where the engine does not;
 //! [`Events::read`] reads the log and [`Events::wait`] waits for it to grow; [`heads`] and [`at`] read it inside a transaction of another
 //! room; [`present`] has an event's form on the wire.
 //!
@@ -27,6 +28,7 @@
 //! Who may read the log or send to it (`server`); what data has to look like (`schemas`); the audit log.
 
 mod capture;
+mod chain;
 mod error;
 mod intake;
 mod model;
@@ -37,6 +39,7 @@ mod service;
 mod store;
 
 pub use capture::install;
+pub use chain::{Fault, Verified, verify};
 pub use error::{BUSY, CODES, EVENT_INVALID, FORMAT_UNKNOWN, GONE, TOO_LARGE};
 pub use intake::{Incoming, take};
 pub use model::{Head, Logged};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Connection, Event, Participant, Result, Unit, UnitId};
+use store::{Connection, Engine, Event, Participant, Result, Unit, UnitId};
 use tokio::sync::Notify;
 
 use crate::store as log;
@@ -31,9 +31,14 @@ impl Participant for Recorder {
         let new = &unit.events[unit.written..];
         if !new.is_empty() {
             let (id, context) = (unit.id.to_string(), unit.scope.context());
-            conn.as_house(&mut |conn| new.iter().try_for_each(|event| log::add(conn, &id, event, &context, unit.at)))?;
+            conn.as_house(&mut |conn| log::add_all(conn, &id, new, &context, unit.at))?;
         }
         Ok(())
+    }
+
+    fn seal(&self, conn: &mut dyn Connection, group: &[Event]) -> Result<()> {
+        // PostgreSQL's events have no places yet.
+        if group.is_empty() || conn.engine() == Engine::Postgres { Ok(()) } else { log::seal(conn) }
     }
 
     fn committed(&self) {

@@ -16,6 +16,8 @@ use crate::store as log;
 pub struct Config {
     /// Events that one reading gets at most.
     pub page_max: u32,
+    /// Events that are kept at most; 0 for any number.
+    pub rows_max: u64,
     /// How long an event is kept.
     pub retention: Duration,
 }
@@ -25,7 +27,7 @@ const SWEEP_MAX: i64 = 1_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Self { page_max: 1_000, retention: Duration::from_secs(30 * 86_400) }
+        Self { page_max: 1_000, rows_max: 0, retention: Duration::from_secs(30 * 86_400) }
     }
 }
 
@@ -81,12 +83,13 @@ impl Events {
         tokio::time::timeout(wait, looking).await.unwrap_or_else(|_| Ok(Vec::new()))
     }
 
-    /// Forgets what is older than the log goes back, in small transactions; returns how many events. The last one always stays, so that
+    /// Forgets what is older than the log goes back, or more than it is to hold, in small transactions; returns how many events. The last one always stays, so that
     /// no place is ever given twice.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn sweep(&self, store: &Store) -> store::Result<u64> {
+        let rows = i64::try_from(self.config.rows_max).unwrap_or(i64::MAX);
         let retention = i64::try_from(self.config.retention.as_micros()).unwrap_or(i64::MAX);
         let mut all = 0;
         loop {
@@ -95,7 +98,7 @@ impl Events {
                     tx.quiet("events that are older than the log goes back");
                     let before = tx.conn().now().saturating_sub(retention);
                     let taken = log::forget_taken(tx.conn(), before, SWEEP_MAX)?;
-                    Ok::<_, store::Error>((log::forget(tx.conn(), before, SWEEP_MAX)?, taken))
+                    Ok::<_, store::Error>((log::forget(tx.conn(), before, rows, SWEEP_MAX)?, taken))
                 })
                 .await?;
             all += some;

@@ -296,7 +296,7 @@ fn cors(settings: &Settings) -> Cors {
 
 fn events_config(settings: &Settings) -> events::Config {
     let retention = Duration::from_secs(settings.events.retention_hours * 3_600);
-    events::Config { retention, ..events::Config::default() }
+    events::Config { retention, rows_max: settings.events.retention_rows, ..events::Config::default() }
 }
 
 /// The data room's settings.

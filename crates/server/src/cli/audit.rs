@@ -183,7 +183,7 @@ impl Audit {
 }
 
 /// The store of an app, to look at it.
-async fn store(app: &App) -> Result<Arc<Store>, Failure> {
+pub(super) async fn store(app: &App) -> Result<Arc<Store>, Failure> {
     let database = db::look(app).await?;
     let catalog = Arc::new(database.catalog().await?);
     Ok(Arc::new(database.into_store(catalog)))

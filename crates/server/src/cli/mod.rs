@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod db;
+mod events;
 mod handbook;
 mod keys;
 mod new;
@@ -49,6 +50,9 @@ enum Command {
     /// Verify, prove, search and export the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Verify the log of events
+    #[command(subcommand)]
+    Events(events::Events),
     /// Show or check an app's settings
     #[command(subcommand, after_help = config::EXAMPLES)]
     Config(config::Config),
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Keys(command) => command.run(),
         Command::Db(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Handbook(command) => command.run(),
         Command::Version => {

@@ -243,6 +243,10 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new("events.retention_hours", "How far back the log of events goes, in hours.", |s| &mut s.events.retention_hours)
         .between(1, 87_600),
+    Key::new("events.retention_rows", "How many events the log holds at most, beside `events.retention_hours`; 0 for any number.", |s| {
+        &mut s.events.retention_rows
+    })
+    .between(0, 1_000_000_000_000),
     Key::new(
         "events.intake_roles",
         "Roles that may send events (`POST /events/v1`), beside those that row security does not bind.",

@@ -276,6 +276,7 @@ impl Default for Log {
 pub struct Events {
     pub capture: bool,
     pub retention_hours: u64,
+    pub retention_rows: u64,
     pub intake_roles: Vec<String>,
     pub intake_events_max: u64,
     pub intake_event_bytes_max: u64,
@@ -287,6 +288,7 @@ impl Default for Events {
         Self {
             capture: true,
             retention_hours: 720,
+            retention_rows: 0,
             intake_roles: Vec::new(),
             intake_events_max: 1_000,
             intake_event_bytes_max: 1 << 20,

@@ -113,7 +113,7 @@ testkit::both! {
         // Without its schema a type takes anything again.
         assert_eq!(ask("DELETE", "/schemas/org.example.sold", "").0, 204);
         assert_eq!(ask("POST", "", &event(13, r#","data":7"#)).0, 202);
-        ask("GET", "?after=6&wait=25", "");
+        ask("GET", "?after=7&wait=25", "");
         let (_, log) = ask("GET", "?after=0&limit=1000", "");
         let ids: Vec<&str> = log.as_array().unwrap().iter().filter(|e| e["source"] == "/s").map(|e| e["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["1", "8", "9", "11", "13"]);
