@@ -532,4 +532,6 @@ pub static QUERIES: &[(&str, &Query)] = &[
     ("pending", &PENDING),
     ("lock", &LOCK),
     ("unwatched", &crate::capture::UNWATCHED),
+    ("back", &crate::look::BACK),
+    ("recent", &crate::look::RECENT),
 ];

@@ -31,6 +31,7 @@ use crate::feed::Feed;
 use crate::front::{Desk, Front, at_start_only};
 use crate::intake::{self, Intake};
 use crate::keys::Keys;
+use crate::reconcile::{self, Findings, Wanted};
 use crate::routes::{Logs, REST, Routes};
 use crate::schemas::{self, Shelf};
 use crate::workers::{Pulse, Workers};
@@ -110,10 +111,17 @@ impl House {
         // What watches over them.
         let pulse = Arc::new(Pulse::default());
         let capture = settings.events.capture;
-        let workers = workers::start(&store, &pulse, &idempotency, &events, capture, audit.as_ref())
+        let mut workers = workers::start(&store, &pulse, &idempotency, &events, capture, audit.as_ref())
             .with("consumers measure", groups::measure(store.clone(), consumers.clone(), registry.clone()));
         let health = Arc::new(checks(&pulse));
         measures::register(&registry, &store);
+        if capture && settings.events.reconcile_minutes > 0 {
+            let findings = Arc::new(Findings::default());
+            findings.register(&registry);
+            let every = Duration::from_secs(settings.events.reconcile_minutes * 60);
+            let wanted = Wanted { rows: 10_000, settle: Duration::from_secs(300), leaves: settings.audit.enabled };
+            workers.add("events reconcile", reconcile::watch(store.clone(), wanted, every, clock.clone(), findings));
+        }
 
         // The routes, and the fused function around them.
         let metrics = settings.metrics.enabled.then(|| registry.clone());

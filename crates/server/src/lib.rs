@@ -31,6 +31,7 @@ pub mod house;
 pub mod intake;
 pub mod keys;
 mod measures;
+pub mod reconcile;
 pub mod routes;
 pub mod schemas;
 pub mod study;

@@ -75,6 +75,11 @@ impl Workers {
         self.config.notified().await;
     }
 
+    /// Runs something more.
+    pub(crate) fn add(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(telemetry::spawn(name, work));
+    }
+
     /// Ends them and waits until they are gone, and with them what they hold.
     pub(crate) async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {

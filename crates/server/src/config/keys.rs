@@ -248,6 +248,12 @@ pub const KEYS: &[Key] = &[
     })
     .between(0, 1_000_000_000_000),
     Key::new(
+        "events.reconcile_minutes",
+        "How often rows, events and audit leaves are held against each other, in minutes; 0 for never. What differs is logged and counted.",
+        |s| &mut s.events.reconcile_minutes,
+    )
+    .between(0, 10_080),
+    Key::new(
         "events.intake_roles",
         "Roles that may send events (`POST /events/v1`), beside those that row security does not bind.",
         |s| &mut s.events.intake_roles,

@@ -12,6 +12,7 @@ mod lifecycle;
 mod panics;
 mod postgres;
 mod queries;
+mod reconcile;
 mod schemas;
 mod support;
 mod sweep;
