@@ -52,6 +52,7 @@ pages! {
     page_058_module_structure = "058-module-structure.md"
     page_060_sql_injection = "060-sql-injection.md"
     page_065_request_validation = "065-request-validation.md"
+    page_073_integrity_in_event_driven_systems = "073-integrity-in-event-driven-systems.md"
 }
 
 fn root() -> PathBuf {
