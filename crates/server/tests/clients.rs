@@ -13,6 +13,8 @@ use testkit::folder::Folder;
 /// Fewer checks than this mean that a script stopped early.
 const SUPABASE_CHECKS: usize = 110;
 const PYTHON_CHECKS: usize = 45;
+const EVENTS_JS_CHECKS: usize = 30;
+const EVENTS_PYTHON_CHECKS: usize = 41;
 
 /// A server over the music store and the clients' own tables; killed when it is dropped.
 struct Served {
@@ -104,5 +106,17 @@ testkit::both! {
         let mut python = Command::new("python3");
         python.arg(root().join("tools/clients/py_client.py")).env("PYTHONPATH", installed().join("python"));
         run(python, &serve(engine), PYTHON_CHECKS);
+    }
+
+    fn the_cloudevents_sdk_for_javascript_sends_and_receives(engine) {
+        let mut node = Command::new("node");
+        node.arg(installed().join("node/events.mjs"));
+        run(node, &serve(engine), EVENTS_JS_CHECKS);
+    }
+
+    fn the_cloudevents_sdk_for_python_sends_and_receives(engine) {
+        let mut python = Command::new("python3");
+        python.arg(root().join("tools/clients/events_client.py")).env("PYTHONPATH", installed().join("python"));
+        run(python, &serve(engine), EVENTS_PYTHON_CHECKS);
     }
 }

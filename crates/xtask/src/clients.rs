@@ -18,14 +18,14 @@ pub(crate) fn run() -> Result<bool, String> {
     for folder in [&node, &python] {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    for name in ["package.json", "supabase.mjs"] {
+    for name in ["package.json", "supabase.mjs", "events.mjs"] {
         fs::copy(tools.join(name), node.join(name)).map_err(|error| format!("{name}: {error}"))?;
     }
     crate::postgres::provide()?;
-    say("installing supabase-js from npm\n");
+    say("installing supabase-js and the CloudEvents SDK from npm\n");
     done("npm", "apt-get install nodejs npm", &["install", "--no-audit", "--no-fund", "--silent"], &node)?;
     let (wanted, target) = (text(&tools.join("requirements.txt")), text(&python));
-    say("installing postgrest-py from PyPI\n");
+    say("installing postgrest-py and the CloudEvents SDK from PyPI\n");
     let pip = [
         "-m",
         "pip",
