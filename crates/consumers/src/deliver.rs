@@ -217,8 +217,10 @@ fn bury_worn(
 ) -> Result<bool, ConsumersError> {
     let mut any = false;
     for due in turns.iter().filter(|due| due.deliveries >= group.settings.max_deliver) {
-        let reason = if due.reason.is_empty() { IN_SILENCE } else { &due.reason };
-        *died += u64::from(dead::give_up(conn, group, due.position, reason, config, now)?);
+        // What was said of it is of an earlier time: after the last one nothing was.
+        let earlier = if due.reason.is_empty() { String::new() } else { format!("; before: {}", due.reason) };
+        let reason = format!("{IN_SILENCE}{earlier}");
+        *died += u64::from(dead::give_up(conn, group, due.position, &reason, config, now)?);
         any = true;
     }
     Ok(any)

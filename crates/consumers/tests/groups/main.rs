@@ -32,19 +32,23 @@ enum Step {
     Ack(prop::sample::Index),
     Nack(prop::sample::Index, u64),
     Progress(prop::sample::Index),
+    Term(prop::sample::Index),
+    Replay(prop::sample::Index),
     Pass(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        2 => prop::collection::vec(0_u8..4, 1..6).prop_map(Step::Happen),
+        2 => prop::collection::vec(0_u8..3, 1..6).prop_map(Step::Happen),
         4 => (1_u32..5).prop_map(Step::Pull),
         4 => any::<prop::sample::Index>().prop_map(Step::Ack),
         2 => (any::<prop::sample::Index>(), 0_u64..8).prop_map(|(which, delay)| Step::Nack(which, delay)),
         1 => any::<prop::sample::Index>().prop_map(Step::Progress),
+        1 => any::<prop::sample::Index>().prop_map(Step::Term),
+        2 => any::<prop::sample::Index>().prop_map(Step::Replay),
         2 => (0_u64..12).prop_map(Step::Pass),
     ];
-    prop::collection::vec(step, 1..40)
+    prop::collection::vec(step, 1..60)
 }
 
 /// What a consumer may believe about an event that it was given.
@@ -173,8 +177,24 @@ fn play(home: &Home, name: &str, steps: &[Step]) {
                 assert_eq!(said.unwrap().stale, Vec::<String>::new());
                 model.set(*position, Belief::Leased(lease.clone(), now + ACK_WAIT_S * 1_000_000, *number));
             }
+            Step::Term(which) if !leased.is_empty() => {
+                let (group, (position, lease, _)) = (durable(name), which.get(&leased));
+                let said = home.consumers.term(&home.store, &group, vec![lease.clone()], None).await_on(home).unwrap();
+                assert_eq!((said.stale.len(), said.died), (0, 1));
+                model.set(*position, Belief::Dead);
+            }
+            Step::Replay(which) => {
+                let group = durable(name);
+                let dead = home.consumers.dead(&home.store, &group, 0, 100).await_on(home).unwrap();
+                if !dead.is_empty() {
+                    let position = which.get(&dead).position;
+                    let scope = Scope::default();
+                    home.consumers.replay(&home.store, scope, &group, vec![position]).await_on(home).unwrap();
+                    model.set(position, Belief::Waiting);
+                }
+            }
             Step::Pass(seconds) => home.clock.advance(SECOND * u32::try_from(*seconds).unwrap()),
-            Step::Ack(_) | Step::Nack(..) | Step::Progress(_) => {}
+            Step::Ack(_) | Step::Nack(..) | Step::Progress(_) | Step::Term(_) => {}
         }
     }
     // Whatever is left is done by a consumer that does its work.
@@ -317,6 +337,7 @@ testkit::both! {
         assert!(dead[0].event.as_ref().unwrap().contains("\"subject\":\"things\""));
         // There is no room for a third: it is tried on rather than lost.
         let third = home.pull("group", 1)[0].clone();
+        assert_eq!(third.position, first.position + 2);
         let kept = home.consumers.term(&home.store, &group, vec![third.lease], None).await_on(&home).unwrap();
         assert_eq!((kept.done.len(), kept.died), (1, 0));
         home.clock.advance(SECOND * 31);
