@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data::Caller;
-use events::{Events, GONE, present};
+use events::{Events, GONE, Logged, present};
 use http::header::CACHE_CONTROL;
 use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -13,6 +13,9 @@ use kernel::error::{FORBIDDEN, INVALID, TIMEOUT, UNAVAILABLE};
 use kernel::{Error, Result};
 use store::Store;
 use web::{Response, response};
+
+use crate::front::Front;
+use crate::sight;
 
 const CONTENT: HeaderValue = HeaderValue::from_static(present::BATCH);
 /// The sequence after which to go on.
@@ -28,30 +31,74 @@ pub struct Feed {
     pub events: Arc<Events>,
     /// Where it keeps them.
     pub store: Arc<Store>,
+    /// What reads rows for those whom row security binds.
+    pub front: Arc<Front>,
+    /// Roles that row security binds and that may read all the same, each what it may see.
+    pub readers: Vec<String>,
 }
 
+/// Pages of the log that are passed by in one answer when the caller may see nothing of them.
+const PASSED_MAX: usize = 20;
+
 impl Feed {
-    /// Answers a reader. Events show whole rows, so only roles that row security does not bind may read them.
-    pub async fn answer(&self, head: &Head, caller: &Caller) -> Result<Response> {
-        if !sees_all(&self.store, caller) {
-            return Err(Error::new(&FORBIDDEN, "Events are for roles that row security does not bind."));
+    /// Whether the caller may read the log: all of it, or what it may see of it.
+    pub(crate) fn admit(&self, caller: &Caller) -> Result<()> {
+        if sees_all(&self.store, caller) || self.readers.iter().any(|role| **role == *caller.role) {
+            return Ok(());
         }
+        let why = "Events are for roles that row security does not bind, and for those named in events.reader_roles.";
+        Err(Error::new(&FORBIDDEN, why))
+    }
+
+    /// Answers a reader.
+    pub async fn answer(&self, head: &Head, caller: &Caller) -> Result<Response> {
+        self.admit(caller)?;
         let asked = Asked::parse(head.uri.query().unwrap_or_default())?;
         let wait = Duration::from_secs(asked.wait);
-        let after = asked.after.unwrap_or(0);
-        let found = self.events.wait(&self.store, after, asked.limit, wait).await.map_err(failed)?;
-        // Whoever names a place wants what follows it: not having it any more must be said.
-        if let (Some(after), Some(first)) = (asked.after, found.first())
-            && first.position > after + 1
-        {
-            let first = first.position;
-            return Err(Error::new(&GONE, format!("The log begins at {first}; what was between is forgotten.")));
-        }
-        let next = found.last().map_or(after, |event| event.position);
+        let (found, next) = self.page(caller, asked.after, asked.limit, wait).await?;
         let mut answer = response::of(StatusCode::OK, CONTENT, present::batch(&found));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer.headers_mut().insert(NEXT, HeaderValue::from(next));
         Ok(answer)
+    }
+
+    /// What the caller sees of the log after a place, at most so many events, and the place that was reached. Where there is nothing yet, waits
+    /// for it as long as told.
+    pub(crate) async fn page(
+        &self,
+        caller: &Caller,
+        after: Option<i64>,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<(Vec<Logged>, i64)> {
+        let all = sees_all(&self.store, caller);
+        let desk = self.front.desk();
+        let mut reached = after.unwrap_or(0);
+        let looking = async {
+            for _ in 0..PASSED_MAX {
+                let found = self.events.wait(&self.store, reached, limit, wait).await.map_err(failed)?;
+                let (Some(first), Some(last)) = (found.first(), found.last()) else { break };
+                // Whoever names a place wants what follows it: not having it any more must be said.
+                if (after.is_some() || reached > 0) && first.position > reached + 1 {
+                    let first = first.position;
+                    let why = format!("The log begins at {first}; what was between is forgotten.");
+                    return Err(Error::new(&GONE, why));
+                }
+                let last = last.position;
+                let shown = if all { found } else { sight::seen(&desk, caller, &found).await? };
+                reached = last;
+                if !shown.is_empty() {
+                    return Ok(shown);
+                }
+            }
+            Ok(Vec::new())
+        };
+        let found = if wait.is_zero() {
+            looking.await?
+        } else {
+            tokio::time::timeout(wait, looking).await.unwrap_or(Ok(Vec::new()))?
+        };
+        Ok((found, reached))
     }
 }
 

@@ -129,7 +129,12 @@ impl House {
             front.clone(),
             idempotency.clone(),
             Logs {
-                feed: Feed { events, store: store.clone() },
+                feed: Feed {
+                    events,
+                    store: store.clone(),
+                    front: front.clone(),
+                    readers: settings.events.reader_roles.clone(),
+                },
                 groups: Groups { consumers, store: store.clone() },
                 intake: Intake::new(store.clone(), idempotency, schemas.clone(), intake::Config::of(settings)),
                 registry: Shelf { store: store.clone(), schemas, readers: settings.events.intake_roles.clone() },

@@ -34,6 +34,7 @@ mod measures;
 pub mod reconcile;
 pub mod routes;
 pub mod schemas;
+mod sight;
 pub mod study;
 mod workers;
 

@@ -254,6 +254,11 @@ pub const KEYS: &[Key] = &[
     )
     .between(0, 10_080),
     Key::new(
+        "events.reader_roles",
+        "Roles that row security binds and that may read events (`GET /events/v1`) all the same, each of rows that it may read.",
+        |s| &mut s.events.reader_roles,
+    ),
+    Key::new(
         "events.intake_roles",
         "Roles that may send events (`POST /events/v1`), beside those that row security does not bind.",
         |s| &mut s.events.intake_roles,

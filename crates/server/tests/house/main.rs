@@ -14,5 +14,6 @@ mod postgres;
 mod queries;
 mod reconcile;
 mod schemas;
+mod sight;
 mod support;
 mod sweep;
