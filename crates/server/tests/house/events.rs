@@ -35,6 +35,10 @@ fn events(home: &Home, running: &Running, after: usize, count: usize) -> Vec<Val
         if found.len() >= count {
             return found;
         }
+        // Those that are there are answered at once: wait for the next.
+        let next = after + found.len();
+        let request = Request::get(format!("/events/v1?after={next}&wait=1")).header("authorization", service(running));
+        home.ask(running, request, "");
     }
     panic!("the events do not come");
 }
