@@ -175,36 +175,14 @@ impl Handler for Routes {
         place(head.uri.path()) as usize
     }
 
-    async fn handle(&self, route: usize, request: Request) -> Result<Response> {
+    /// The dialect's future is what every request waits in and is kept small; the others lie on the heap.
+    fn handle(&self, route: usize, request: Request) -> impl Future<Output = Result<Response>> + Send {
         let place = TABLE.get(route).map_or(Place::Unknown, |(place, _)| *place);
-        let head = &request.head;
-        match place {
-            Place::Rest => self.rest(request).await,
-            Place::Groups => {
-                let desk = self.front.desk();
-                let caller = desk.gate.caller(&head.headers).map_err(|error| refused(&error))?;
-                self.logs.groups.answer(request, &caller).await
+        async move {
+            match place {
+                Place::Rest => self.rest(request).await,
+                other => Box::pin(self.elsewhere(other, request)).await,
             }
-            Place::Audit => match &self.logs.audit {
-                Some(log) => audit::answer(log, &self.front.desk(), request).await,
-                None => Err(Error::new(&NOT_FOUND, "The audit log is switched off (audit.enabled).")),
-            },
-            Place::Unknown => {
-                Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
-            }
-            Place::Events if head.method == Method::POST => self.intake(request).await,
-            Place::Schemas => self.schemas(request).await,
-            _ if head.method != Method::GET && head.method != Method::HEAD => {
-                Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
-            }
-            Place::Events => self.events(&request).await,
-            Place::OpenApi => Ok(self.openapi(head)),
-            Place::Docs => Ok(docs()),
-            Place::Index => Ok(self.index(head)),
-            Place::Live => Ok(self.health.answer(Probe::Live, head)),
-            Place::Ready => Ok(self.health.answer(Probe::Ready, head)),
-            Place::Startup => Ok(self.health.answer(Probe::Startup, head)),
-            Place::Metrics => self.metrics(head),
         }
     }
 
@@ -235,38 +213,73 @@ impl Desk {
 }
 
 impl Routes {
-    /// The dialect: token first, then everything else in its own order.
-    async fn rest(&self, mut request: Request) -> Result<Response> {
-        let desk = self.front.desk();
-        let seen = self.logs.audit.as_ref().map(|log| (log, Seen::of(&request)));
-        let mut caller = match desk.gate.caller(&request.head.headers) {
-            Ok(caller) => caller,
-            Err(error) => {
-                if let Some((log, seen)) = &seen {
-                    log.note(seen, None, &Answer::error(&error, desk.verbosity));
-                }
-                return Ok(desk.refuse(&error, &request.head));
+    /// All that is not the dialect.
+    async fn elsewhere(&self, place: Place, request: Request) -> Result<Response> {
+        let head = &request.head;
+        match place {
+            Place::Groups => {
+                let desk = self.front.desk();
+                let caller = desk.gate.caller(&head.headers).map_err(|error| refused(&error))?;
+                self.logs.groups.answer(request, &caller).await
             }
-        };
-        // What other verbs send along is not read.
-        let body = match request.head.method {
-            Method::POST | Method::PATCH | Method::PUT => request.body.read().await?,
-            _ => bytes::Bytes::new(),
-        };
-        let mut parts = match parts(&request.head) {
-            Ok(parts) => parts,
-            Err(error) => return Ok(desk.refuse(&error, &request.head)),
-        };
-        parts.body = body;
-        if request.head.method != Method::GET {
-            caller.origin = Some(Arc::new(origin(&request)));
+            Place::Audit => match &self.logs.audit {
+                Some(log) => audit::answer(log, &self.front.desk(), request).await,
+                None => Err(Error::new(&NOT_FOUND, "The audit log is switched off (audit.enabled).")),
+            },
+            Place::Unknown | Place::Rest => {
+                Err(Error::new(&NOT_FOUND, format!("Nothing is at {}. The data is under {REST}.", head.uri.path())))
+            }
+            Place::Events if head.method == Method::POST => self.intake(request).await,
+            Place::Schemas => self.schemas(request).await,
+            _ if head.method != Method::GET && head.method != Method::HEAD => {
+                Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
+            }
+            Place::Events => self.events(&request).await,
+            Place::OpenApi => Ok(self.openapi(head)),
+            Place::Docs => Ok(docs()),
+            Place::Index => Ok(self.index(head)),
+            Place::Live => Ok(self.health.answer(Probe::Live, head)),
+            Place::Ready => Ok(self.health.answer(Probe::Ready, head)),
+            Place::Startup => Ok(self.health.answer(Probe::Startup, head)),
+            Place::Metrics => self.metrics(head),
         }
-        let running = self.once(&request.head, &parts, &caller).await?;
-        let answer = desk.data.handle_once(&parts, &caller, running).await;
-        if let Some((log, seen)) = &seen {
-            log.note(seen, Some(&caller), &answer);
+    }
+
+    /// The dialect: token first, then everything else in its own order.
+    #[expect(clippy::manual_async_fn, reason = "an async function would hold the request twice")]
+    fn rest(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
+        async move {
+            let desk = self.front.desk();
+            let seen = self.logs.audit.as_ref().map(|log| (log, Seen::of(&request)));
+            let mut caller = match desk.gate.caller(&request.head.headers) {
+                Ok(caller) => caller,
+                Err(error) => {
+                    if let Some((log, seen)) = &seen {
+                        log.note(seen, None, &Answer::error(&error, desk.verbosity));
+                    }
+                    return Ok(desk.refuse(&error, &request.head));
+                }
+            };
+            // What other verbs send along is not read.
+            let body = match request.head.method {
+                Method::POST | Method::PATCH | Method::PUT => request.body.read().await?,
+                _ => bytes::Bytes::new(),
+            };
+            let mut parts = match parts(&request.head) {
+                Ok(parts) => parts,
+                Err(error) => return Ok(desk.refuse(&error, &request.head)),
+            };
+            parts.body = body;
+            if request.head.method != Method::GET {
+                caller.origin = Some(Arc::new(origin(&request)));
+            }
+            let running = self.once(&request.head, &parts, &caller).await?;
+            let answer = desk.data.handle_once(&parts, &caller, running).await;
+            if let Some((log, seen)) = &seen {
+                log.note(seen, Some(&caller), &answer);
+            }
+            Ok(present(answer))
         }
-        Ok(present(answer))
     }
 
     /// Begins a write that came under an `Idempotency-Key`. What decides about the effect or the form of its answer is part of what the

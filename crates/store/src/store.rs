@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::future::Either;
 
 use crate::catalog::Catalog;
 use crate::conn::{Connection, Engine, Lane, Scope};
@@ -73,28 +74,39 @@ impl Store {
     }
 
     /// Runs a read function on one snapshot. Dropping the future stops it.
-    pub async fn read<T, E, F>(&self, scope: Scope, lane: Lane, function: F) -> Result<T, E>
+    ///
+    /// What a server is asked is large and lies on the heap, here and below, so that what the engine in this process is asked stays small.
+    pub fn read<T, E, F>(
+        &self,
+        scope: Scope,
+        lane: Lane,
+        function: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<'_, T, E, F>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T, E> + Send + 'static,
     {
         match &self.inner {
-            Inner::Sqlite(engine) => engine.read(scope, lane, function).await,
-            Inner::Postgres(engine) => engine.read(scope, lane, function).await,
+            Inner::Sqlite(engine) => Either::Left(engine.read(scope, lane, function)),
+            Inner::Postgres(engine) => Either::Right(Box::pin(engine.read(scope, lane, function))),
         }
     }
 
     /// Runs a transaction function; answers after the commit. It may run more than once.
-    pub async fn write<T, E, F>(&self, scope: Scope, function: F) -> Result<T, E>
+    pub fn write<T, E, F>(
+        &self,
+        scope: Scope,
+        function: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<'_, T, E, F>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         match &self.inner {
-            Inner::Sqlite(engine) => engine.write(scope, function).await,
-            Inner::Postgres(engine) => engine.write(scope, function).await,
+            Inner::Sqlite(engine) => Either::Left(engine.write(scope, function)),
+            Inner::Postgres(engine) => Either::Right(Box::pin(engine.write(scope, function))),
         }
     }
 }

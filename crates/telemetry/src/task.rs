@@ -1,13 +1,37 @@
 //! The one place where tasks are spawned.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
-use crate::context;
+use crate::context::{self, Scoped};
+
+pin_project! {
+    /// A task's future, whose panic is said under the task's name.
+    struct Named<F> {
+        name: &'static str,
+        #[pin]
+        future: Scoped<F>,
+    }
+}
+
+impl<F: Future> Future for Named<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))).unwrap_or_else(|panic| {
+            tracing::error!(task.name = *this.name, panic = panic_text(&*panic), "a task panicked");
+            // The future is not polled again: the runtime drops it with this unwinding.
+            resume_unwind(panic)
+        })
+    }
+}
 
 /// Spawns a task under a name, on behalf of whoever runs now. A panic is logged with the name and ends only this task; the handle
 /// reports it too.
@@ -16,19 +40,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let context = context::current();
-    tokio::spawn(async move {
-        let mut future = pin!(context::scope(context, future));
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(panic) => {
-                tracing::error!(task.name = name, panic = panic_text(&*panic), "a task panicked");
-                // The future is not polled again: the runtime drops it with this unwinding.
-                resume_unwind(panic)
-            }
-        })
-        .await
-    })
+    tokio::spawn(Named { name, future: context::scope(context::current(), future) })
 }
 
 /// What a panic said, as far as it said it in text.

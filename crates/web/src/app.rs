@@ -2,11 +2,11 @@
 //! about as much as the whole of the server beneath; this costs a small part of it.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context as Waiting, Poll};
 use std::time::Duration;
 
 use http::header::HeaderName;
@@ -14,7 +14,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use kernel::error::TIMEOUT;
 use kernel::{Clock, Deadline, Error, Random, RequestId, Result, TraceContext};
+use pin_project_lite::pin_project;
 use telemetry::{Context, Gauge, Registry, context};
+use tokio::time::Sleep;
 
 use crate::bounds::RequestBody;
 use crate::cors::Cors;
@@ -134,7 +136,13 @@ impl<H: Handler> App<H> {
     }
 
     /// Answers one request; never fails and never panics.
-    pub async fn answer<B: Into<RequestBody>>(&self, request: http::Request<B>, peer: Peer) -> Response {
+    ///
+    /// Not async: such a function would hold the handler's future twice, and each request would move it several times.
+    pub fn answer<B: Into<RequestBody>>(
+        &self,
+        request: http::Request<B>,
+        peer: Peer,
+    ) -> impl Future<Output = Response> + Send + use<'_, H, B> {
         let started = self.clock.monotonic();
         let (head, body) = request.into_parts();
         let header = |name: &HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
@@ -142,76 +150,81 @@ impl<H: Handler> App<H> {
             .and_then(RequestId::from_caller)
             .unwrap_or_else(|| RequestId::new(self.clock.now(), &*self.random));
         let trace = TraceContext::enter(header(&TRACEPARENT), header(&TRACESTATE), &*self.random);
-        let context = Some(Context { request_id: id, trace_id: trace.own.trace_id });
+        let context = Context { request_id: id, trace_id: trace.own.trace_id };
 
         let (index, matched) = match catch_unwind(AssertUnwindSafe(|| self.handler.route(&head))) {
             Ok(index) => (index, None),
             Err(panic) => (0, Some(panic)),
         };
         let route = self.handler.routes().get(index).copied().unwrap_or(Route::new("other"));
-        let origin = self.cors.admitted(&head.headers);
-        let method = head.method.clone();
         let logged = if route.quiet {
             tracing::enabled!(target: "web::access", tracing::Level::DEBUG)
         } else {
             tracing::enabled!(target: "web::access", tracing::Level::INFO)
         };
-        let uri = logged.then(|| head.uri.clone());
-
-        let outcome = if Cors::is_preflight(&head) {
-            Ok(self.cors.preflight(&head))
+        let about = About {
+            started,
+            context,
+            index,
+            route,
+            peer,
+            origin: self.cors.admitted(&head.headers),
+            method: head.method.clone(),
+            uri: logged.then(|| head.uri.clone()),
+        };
+        let work = if Cors::is_preflight(&head) {
+            Work::Known { outcome: Some(Ok(self.cors.preflight(&head))) }
         } else if let Some(panic) = matched {
-            Err(self.panicked(&*panic))
+            Work::Known { outcome: Some(Err(self.panicked(&*panic))) }
         } else {
             let time = route.time.unwrap_or(self.limits.request_time);
-            let deadline = Deadline::since(started, time);
-            let request = Request { head, body: body.into(), id, trace, deadline, peer };
+            let request =
+                Request { head, body: body.into(), id, trace, deadline: Deadline::since(started, time), peer };
             match self.begin(index, &route, request, context) {
-                Ok((in_flight, handled)) => {
-                    let result = within(pin!(handled), time, context, |panic| self.panicked(panic)).await;
-                    result.map(|mut response| {
-                        if response.body().is_stream() {
-                            response.body_mut().in_flight = Some(in_flight);
-                        }
-                        response
-                    })
-                }
-                Err(error) => Err(error),
+                Ok((in_flight, handled)) => Work::Handled { in_flight: Some(in_flight), handled, time, timer: None },
+                Err(error) => Work::Known { outcome: Some(Err(error)) },
             }
         };
-        let mut response = outcome.unwrap_or_else(|error| context::with(context, || self.refuse(index, &error, &id)));
-
-        let headers = response.headers_mut();
-        // A request id is made of visible ASCII only, so it always is a value.
-        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-            headers.insert(X_REQUEST_ID, value);
-        }
-        if let Some(origin) = origin {
-            self.cors.mark(origin, headers);
-        }
-        let (status, took) = (response.status(), self.clock.monotonic().saturating_sub(started));
-        self.metrics.answered(index, &method, status, took);
-        if let Some(uri) = uri {
-            context::with(context, || log_access(&route, &method, uri.path(), status.as_u16(), took, &peer));
-        }
-        response
+        Answering { app: self, about, work }
     }
 
-    /// Admits a request and calls the handler; what it returns is still to be driven. Not async, so that the request is moved into the
-    /// handler's future once and not carried along beside it.
+    /// Admits a request and calls the handler; what it returns is still to be driven.
     fn begin(
         &self,
         index: usize,
         route: &Route,
         mut request: Request,
-        context: Option<Context>,
+        context: Context,
     ) -> Result<(InFlight, impl Future<Output = Result<Response>> + Send + use<'_, H>)> {
         let in_flight = self.admit(route)?;
         let bytes_max = route.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         request.body.bind(bytes_max, self.limits.body_idle_time)?;
-        let call = AssertUnwindSafe(|| context::with(context, || self.handler.handle(index, request)));
-        let handled = catch_unwind(call).map_err(|panic| context::with(context, || self.panicked(&*panic)))?;
+        let call = AssertUnwindSafe(|| context::with(Some(context), || self.handler.handle(index, request)));
+        let handled = catch_unwind(call).map_err(|panic| context::with(Some(context), || self.panicked(&*panic)))?;
         Ok((in_flight, handled))
+    }
+
+    /// Makes what came of a request its answer, and counts and logs it.
+    fn finish(&self, about: &mut About, outcome: Result<Response>) -> Response {
+        let context = Some(about.context);
+        let id = &about.context.request_id;
+        let mut response =
+            outcome.unwrap_or_else(|error| context::with(context, || self.refuse(about.index, &error, id)));
+        let headers = response.headers_mut();
+        // A request id is made of visible ASCII only, so it always is a value.
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(X_REQUEST_ID, value);
+        }
+        if let Some(origin) = about.origin.take() {
+            self.cors.mark(origin, headers);
+        }
+        let (status, took) = (response.status(), self.clock.monotonic().saturating_sub(about.started));
+        self.metrics.answered(about.index, &about.method, status, took);
+        if let Some(uri) = &about.uri {
+            let line = || log_access(&about.route, &about.method, uri.path(), status.as_u16(), took, &about.peer);
+            context::with(context, line);
+        }
+        response
     }
 
     fn admit(&self, route: &Route) -> Result<InFlight> {
@@ -240,27 +253,83 @@ impl<H: Handler> App<H> {
     }
 }
 
-/// Drives a handler's future within its time, on behalf of its request, and turns its panic into an error.
-async fn within<F: Future<Output = Result<Response>>>(
-    mut handled: Pin<&mut F>,
-    time: Duration,
-    context: Option<Context>,
-    panicked: impl Fn(&(dyn Any + Send)) -> Error,
-) -> Result<Response> {
-    // Most answers are ready at once; the timer is made only if the handler has to wait.
-    let mut timer = pin!(None);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| context::with(context, || handled.as_mut().poll(cx)))) {
-        Ok(Poll::Ready(result)) => Poll::Ready(result),
-        Ok(Poll::Pending) => {
-            if timer.is_none() {
-                timer.set(Some(tokio::time::sleep(time)));
+/// What an answer needs to know of its request.
+struct About {
+    started: Duration,
+    context: Context,
+    index: usize,
+    route: Route,
+    peer: Peer,
+    origin: Option<HeaderValue>,
+    method: http::Method,
+    /// Where it is to be logged.
+    uri: Option<http::Uri>,
+}
+
+pin_project! {
+    /// What is left to be done for a request.
+    #[project = WorkPinned]
+    enum Work<F> {
+        /// Nothing: what comes of it is known.
+        Known { outcome: Option<Result<Response>> },
+        /// The handler's future is to be driven.
+        Handled {
+            in_flight: Option<InFlight>,
+            #[pin]
+            handled: F,
+            time: Duration,
+            // Most answers are ready at once; it is made only if the handler has to wait.
+            #[pin]
+            timer: Option<Sleep>,
+        },
+    }
+}
+
+pin_project! {
+    /// A request being answered.
+    struct Answering<'a, H, F> {
+        app: &'a App<H>,
+        about: About,
+        #[pin]
+        work: Work<F>,
+    }
+}
+
+impl<H: Handler, F: Future<Output = Result<Response>>> Future for Answering<'_, H, F> {
+    type Output = Response;
+
+    /// Drives the handler within its time, on behalf of its request, and turns its panic into an error.
+    fn poll(self: Pin<&mut Self>, cx: &mut Waiting<'_>) -> Poll<Response> {
+        let this = self.project();
+        let outcome = match this.work.project() {
+            WorkPinned::Known { outcome } => outcome.take().unwrap_or_else(|| Err(Error::internal("polled again"))),
+            WorkPinned::Handled { in_flight, handled, time, mut timer } => {
+                let context = Some(this.about.context);
+                let polled = catch_unwind(AssertUnwindSafe(|| context::with(context, || handled.poll(cx))));
+                let result = match polled {
+                    Ok(Poll::Ready(result)) => result,
+                    Ok(Poll::Pending) => {
+                        if timer.is_none() {
+                            timer.set(Some(tokio::time::sleep(*time)));
+                        }
+                        match timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx)) {
+                            Poll::Ready(()) => Err(Error::new(&TIMEOUT, "")),
+                            Poll::Pending => return Poll::Pending,
+                        }
+                    }
+                    Err(panic) => Err(context::with(context, || this.app.panicked(&*panic))),
+                };
+                let in_flight = in_flight.take();
+                result.map(|mut response| {
+                    if response.body().is_stream() {
+                        response.body_mut().in_flight = in_flight;
+                    }
+                    response
+                })
             }
-            let over = timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
-            over.map(|()| Err(Error::new(&TIMEOUT, "")))
-        }
-        Err(panic) => Poll::Ready(Err(context::with(context, || panicked(&*panic)))),
-    })
-    .await
+        };
+        Poll::Ready(this.app.finish(this.about, outcome))
+    }
 }
 
 /// The value of a header as text, when it is text.

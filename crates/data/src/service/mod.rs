@@ -178,17 +178,14 @@ impl Data {
     /// The same for a request under an `Idempotency-Key`: a write that was done under it before is not done again.
     pub async fn handle_once(&self, parts: &Parts<'_>, caller: &Caller, running: Option<Arc<Running>>) -> Answer {
         let head = parts.method == "HEAD";
-        let answer = match parse(parts, &self.request) {
-            Ok(request) => match self.answer(&Arc::new(request), parts, caller, running).await {
+        let request = parse(parts, &self.request).map(Arc::new);
+        let answer = match &request {
+            Ok(request) => match self.answer(request, parts, caller, running).await {
                 Ok(answer) => answer,
-                Err(failure) => {
-                    if let Failure::Store(store::Error::Internal(reason)) = &failure {
-                        return Answer::internal(reason.clone());
-                    }
-                    self.refuse(&failure.answer(caller.anonymous))
-                }
+                Err(Failure::Store(store::Error::Internal(reason))) => return Answer::internal(reason),
+                Err(failure) => self.refuse(&failure.answer(caller.anonymous)),
             },
-            Err(error) => self.refuse(&error),
+            Err(error) => self.refuse(error),
         };
         if head { answer.without_body() } else { answer }
     }

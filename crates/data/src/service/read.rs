@@ -58,7 +58,7 @@ impl Data {
         let media = media?;
         request.preferences.check_strict()?;
         if let MediaType::Plan { options, json, .. } = media {
-            return self.explain(asked, compiled, media, options, json).await;
+            return Box::pin(self.explain(asked, compiled, media, options, json)).await;
         }
         let total = self.total(&asked, form, count)?;
         let single = matches!(shape, MediaType::Object { .. });

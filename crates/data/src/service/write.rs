@@ -60,7 +60,7 @@ impl Data {
     pub(super) async fn write(&self, asked: Asked<'_>) -> Result<Answer, Failure> {
         let Ready { write, late, relation, media, upsertable } = self.ready(&asked)?;
         if let MediaType::Plan { options, json, .. } = media {
-            return self.explain_write(asked, &write, media, options, json).await;
+            return Box::pin(self.explain_write(asked, &write, media, options, json)).await;
         }
         let around = self.around(&asked)?;
         let effect = Effect { write, late, around };

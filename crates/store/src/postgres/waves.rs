@@ -79,7 +79,7 @@ impl PostgresEngine {
             Lane::Short => &self.inner.snapshots,
             Lane::Long => &self.inner.long_snapshots,
         };
-        in_time(scope, async {
+        let work = async {
             let mut lease = leases.take().await?;
             let mut again = true;
             loop {
@@ -96,8 +96,9 @@ impl PostgresEngine {
                 }
                 again = false;
             }
-        })
-        .await
+        };
+        // On the heap: whoever waits for it is moved about, and this is large.
+        in_time(scope, Box::pin(work)).await
     }
 
     /// Runs one statement that writes, and commits it, in one flight. `each` adds its rows to what `make` makes (again, when the server
@@ -120,7 +121,7 @@ impl PostgresEngine {
             cap: Duration::from_millis(200),
             attempts_max: self.inner.options.attempts_max,
         };
-        in_time(scope, async {
+        let work = async {
             let mut attempts: u32 = 0;
             let mut lease = self.inner.statements.take().await?;
             loop {
@@ -147,8 +148,8 @@ impl PostgresEngine {
                     Err(error) => return Err(error),
                 }
             }
-        })
-        .await
+        };
+        in_time(scope, Box::pin(work)).await
     }
 
     /// Do participants follow each write, so that none may pass them by.

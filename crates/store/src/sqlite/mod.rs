@@ -310,40 +310,55 @@ impl SqliteEngine {
     }
 
     /// Runs a read function on a snapshot that holds everything committed before this call. Dropping the future stops it.
-    pub async fn read<T, E, F>(&self, scope: Scope, lane: Lane, function: F) -> Result<T, E>
+    ///
+    /// Not async, here and below: such a function keeps its arguments beside what it makes of them, and every request moves its future.
+    pub fn read<T, E, F>(
+        &self,
+        scope: Scope,
+        lane: Lane,
+        function: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<'_, T, E, F>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T, E> + Send + 'static,
     {
-        judge(&scope)?;
+        let judged = judge(&scope);
         let (reply, answer) = oneshot::channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
-        let task = ReadTask { scope, deadline, cancelled: cancelled.clone(), function, reply };
+        let task: Box<dyn ReadJob> =
+            Box::new(ReadTask { scope, deadline, cancelled: cancelled.clone(), function, reply });
         let queue = match lane {
             Lane::Short => &self.short,
             Lane::Long => &self.long,
         };
         let guard = CancelOnDrop(cancelled);
-        queue.hand_in(Box::new(task) as Box<dyn ReadJob>).await.map_err(|(_, why)| refused(why))?;
-        let answer = answer.await;
-        drop(guard);
-        answer.unwrap_or_else(|_| Err(Error::Internal("a read function panicked".to_owned()).into()))
+        async move {
+            judged?;
+            queue.hand_in(task).await.map_err(|(_, why)| refused(why))?;
+            let answer = answer.await;
+            drop(guard);
+            answer.unwrap_or_else(|_| Err(Error::Internal("a read function panicked".to_owned()).into()))
+        }
     }
 
     /// Runs a transaction function on the writer, together with others; answers after the commit. It may run more than once, and
     /// runs to its end although nobody waits any more.
-    pub async fn write<T, E, F>(&self, scope: Scope, function: F) -> Result<T, E>
+    pub fn write<T, E, F>(
+        &self,
+        scope: Scope,
+        function: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<'_, T, E, F>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        judge(&scope)?;
+        let judged = judge(&scope);
         let (reply, answer) = oneshot::channel();
         let deadline = Deadline::after(&*self.shared.options.clock, scope.timeout);
-        let task = WriteTask {
+        let task = Work::Function(Box::new(WriteTask {
             scope,
             deadline,
             now_us: None,
@@ -352,9 +367,12 @@ impl SqliteEngine {
             function,
             outcome: None,
             reply,
-        };
-        self.write.hand_in(Work::Function(Box::new(task))).await.map_err(|(_, why)| refused(why))?;
-        answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
+        }));
+        async move {
+            judged?;
+            self.write.hand_in(task).await.map_err(|(_, why)| refused(why))?;
+            answer.await.unwrap_or_else(|_| Err(Error::Internal("the writer is gone".to_owned()).into()))
+        }
     }
 
     /// Runs a function alone on the writer, between two groups and outside any transaction: migrations. Afterwards all connections
