@@ -109,6 +109,11 @@ impl Intake {
         Self { store, idempotency, schemas, config, seats }
     }
 
+    /// Is there a log to take anything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.config.open
+    }
+
     /// May this caller send. Nobody may unless told so: a role that row security does not bind, or one that the operator names.
     pub(crate) fn admit(&self, caller: &Caller) -> Result<()> {
         if self.config.roles.iter().any(|role| **role == *caller.role) || feed::sees_all(&self.store, caller) {

@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod consumers;
 pub mod database;
+mod describe;
 pub mod failure;
 mod feed;
 pub mod front;

@@ -23,7 +23,8 @@ use web::{Body, Handler, Request, Response, Route, problem, response};
 
 use crate::audit::{self, AUDIT, Log, Seen};
 use crate::consumers::{self, GROUPS, Groups};
-use crate::feed::Feed;
+use crate::describe;
+use crate::feed::{self, Feed};
 use crate::front::{Desk, Front};
 use crate::intake::Intake;
 use crate::schemas::{SCHEMAS, Shelf};
@@ -353,6 +354,9 @@ impl Routes {
         let about = openapi::About { title: &self.title, version: env!("CARGO_PKG_VERSION"), url: &url };
         match desk.data.description(&caller, &about) {
             Ok(document) => {
+                let reads = feed::sees_all(&self.logs.feed.store, &caller);
+                let sends = self.logs.intake.is_open() && self.logs.intake.admit(&caller).is_ok();
+                let document = describe::with_events(document, &self.address(head), reads && sends, sends);
                 let mut response = response::json(StatusCode::OK, document);
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, apikey, Host"));
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

@@ -116,6 +116,7 @@ testkit::both! {
         let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
         let anonymous = || Request::post("/events/v1").header("content-type", "application/cloudevents+json");
         assert_eq!(home.ask(&running, anonymous(), good).status(), 403);
+        assert!(!home.get(&running, "/openapi.json").1.contains("/events/v1"));
         let wrong = anonymous().header("authorization", "Bearer nonsense");
         assert_eq!(home.ask(&running, wrong, good).status(), 401);
         assert_eq!(send(&home, &running, ONE, good).status(), 202);
@@ -127,6 +128,9 @@ testkit::both! {
         });
         let running = home.start().unwrap();
         assert_eq!(home.ask(&running, anonymous(), good).status(), 202);
+        let described: Value = serde_json::from_str(&home.get(&running, "/openapi.json").1).unwrap();
+        let told = &described["paths"]["/events/v1"];
+        assert_eq!((told["post"].is_object(), told["get"].is_object()), (true, false));
         assert_eq!(home.get(&running, "/events/v1").0, 403);
         assert_eq!(log(&home, &running, 1)[0]["id"], "1");
         home.stop(running);
