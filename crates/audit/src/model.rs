@@ -133,6 +133,30 @@ pub struct Record {
 }
 
 impl Record {
+    /// That a role has done something to an object; nothing else is said.
+    pub fn done(
+        (id, at): (Id<Entry>, Micros),
+        role: impl Into<String>,
+        action: impl Into<String>,
+        object: impl Into<String>,
+    ) -> Self {
+        Self {
+            id,
+            at,
+            actor: Actor { tenant: None, role: role.into() },
+            personal: None,
+            action: action.into(),
+            object: object.into(),
+            outcome: Outcome::Done,
+            policy: None,
+            reason: None,
+            request: None,
+            trace: None,
+            events: None,
+            details: Details::None,
+        }
+    }
+
     /// Its bytes in the log: canonical JSON (RFC 8785). Details that do not fit into [`ENTRY_BYTES_MAX`] are replaced by their hash.
     pub fn to_entry(&self) -> Result<Vec<u8>, RecordError> {
         let mut entry = self.write(&self.details);
@@ -279,22 +303,9 @@ mod tests {
     use serde_json::json;
 
     fn record() -> Record {
-        let random = SeededRandom::new(1);
-        Record {
-            id: Id::new(Micros(1_700_000_000_000_000), &random),
-            at: Micros(1_700_000_000_000_000),
-            actor: Actor { tenant: None, role: "web_user".to_owned() },
-            personal: None,
-            action: "data.row.inserted".to_owned(),
-            object: "public.artist".to_owned(),
-            outcome: Outcome::Done,
-            policy: None,
-            reason: None,
-            request: None,
-            trace: None,
-            events: None,
-            details: Details::None,
-        }
+        let at = Micros(1_700_000_000_000_000);
+        let id = Id::new(at, &SeededRandom::new(1));
+        Record::done((id, at), "web_user", "data.row.inserted", "public.artist")
     }
 
     fn full() -> Record {

@@ -6,7 +6,7 @@ use serde_json::json;
 use store::Connection;
 
 use crate::error::AuditError;
-use crate::model::{Actor, Details, Outcome, Record};
+use crate::model::{Details, Outcome, Record};
 use crate::personal::Personal;
 use crate::service::{append, seal_for};
 
@@ -81,9 +81,9 @@ impl Waiting {
         if self.more > 0 {
             let at = Micros(conn.now());
             let id = Id::new(at, random);
-            let action = "audit.refusals.counted".to_owned();
+            let counted = Record::done((id, at), "mainstay", "audit.refusals.counted", "");
             let details = Details::of(&json!({ "count": self.more }));
-            append(conn, &Record { at, action, details, ..plain(id, "mainstay") })?;
+            append(conn, &Record { outcome: Outcome::Refused, details, ..counted })?;
         }
         Ok(())
     }
@@ -92,34 +92,13 @@ impl Waiting {
 impl Refusal {
     fn record(&self, id: Id<crate::model::Entry>) -> Record {
         Record {
-            at: self.at,
-            action: self.action.to_owned(),
-            object: self.path.clone(),
+            outcome: Outcome::Refused,
             reason: self.reason.clone(),
             request: self.request,
             trace: self.trace.clone(),
             details: Details::of(&json!({ "method": self.method })),
-            ..plain(id, &self.role)
+            ..Record::done((id, self.at), self.role.as_str(), self.action, self.path.as_str())
         }
-    }
-}
-
-/// A refusal of which nothing is known yet.
-fn plain(id: Id<crate::model::Entry>, role: &str) -> Record {
-    Record {
-        id,
-        at: Micros(0),
-        actor: Actor { tenant: None, role: role.to_owned() },
-        personal: None,
-        action: String::new(),
-        object: String::new(),
-        outcome: Outcome::Refused,
-        policy: None,
-        reason: None,
-        request: None,
-        trace: None,
-        events: None,
-        details: Details::None,
     }
 }
 

@@ -51,6 +51,34 @@ impl fmt::Display for FormError {
 }
 impl std::error::Error for FormError {}
 
+/// Splits a text that stands before a note: its lines up to the empty one, and the note behind it. `wrong` says what is wrong when it is
+/// longer than `bytes_max`, and when it is no UTF-8.
+fn before_note<'a>(
+    bytes: &'a [u8],
+    bytes_max: usize,
+    wrong: [&'static str; 2],
+) -> Result<(std::str::Split<'a, char>, Note), FormError> {
+    let [too_long, no_text] = wrong;
+    if bytes.len() > bytes_max {
+        return Err(FormError(too_long));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| FormError(no_text))?;
+    let parts = text.split_once("\n\n").ok_or(FormError("an empty line stands before the checkpoint"))?;
+    Ok((parts.0.split('\n'), Note::parse(parts.1.as_bytes())?))
+}
+
+/// The hashes of a proof, one in each line.
+fn proof_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Hash>, FormError> {
+    let mut proof = Vec::new();
+    for line in lines {
+        if proof.len() == PROOF_HASHES_MAX {
+            return Err(FormError("the proof has more than 63 hashes"));
+        }
+        proof.push(base64_hash(line).ok_or(FormError("a line of the proof is 32 bytes in base64"))?);
+    }
+    Ok(proof)
+}
+
 /// A decimal number without sign and leading zeros, up to [`SIZE_MAX`].
 fn decimal(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());

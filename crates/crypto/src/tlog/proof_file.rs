@@ -5,8 +5,8 @@ use std::fmt;
 use super::hash::Hash;
 use super::key::VerifierKey;
 use super::note::{NOTE_BYTES_MAX, Note, NoteError};
-use super::proof::{PROOF_HASHES_MAX, ProofError, verify_inclusion};
-use super::{Checkpoint, FormError, base64_decode, base64_encode, base64_hash, decimal};
+use super::proof::{ProofError, verify_inclusion};
+use super::{Checkpoint, FormError, base64_decode, base64_encode, before_note, decimal, proof_lines};
 
 /// The longest `extra`, in bytes: an entry fits.
 pub const EXTRA_BYTES_MAX: usize = 65_535;
@@ -54,14 +54,9 @@ impl std::error::Error for ProofFileError {}
 impl ProofFile {
     /// Reads a file.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
-        if bytes.len() > FILE_BYTES_MAX {
-            return Err(FormError("the proof file is too long"));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| FormError("a proof file is UTF-8"))?;
-        let Some((head, note)) = text.split_once("\n\n") else {
-            return Err(FormError("an empty line stands before the checkpoint"));
-        };
-        let mut lines = head.split('\n').peekable();
+        let wrong = ["the proof file is too long", "a proof file is UTF-8"];
+        let (lines, note) = before_note(bytes, FILE_BYTES_MAX, wrong)?;
+        let mut lines = lines.peekable();
         if lines.next() != Some(HEADER) {
             return Err(FormError("a proof file begins with c2sp.org/tlog-proof@v1"));
         }
@@ -74,14 +69,7 @@ impl ProofFile {
         };
         let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(decimal);
         let index = index.ok_or(FormError("a proof file says its index"))?;
-        let mut path = Vec::new();
-        for line in lines {
-            if path.len() == PROOF_HASHES_MAX {
-                return Err(FormError("the proof has more than 63 hashes"));
-            }
-            path.push(base64_hash(line).ok_or(FormError("a line of the proof is 32 bytes in base64"))?);
-        }
-        Ok(Self { extra, index, path, note: Note::parse(note.as_bytes())? })
+        Ok(Self { extra, index, path: proof_lines(lines)?, note })
     }
 
     /// Verifies that the leaf of this hash stands at the index in the log whose origin is the name of `log`, and answers with the

@@ -5,8 +5,8 @@ use std::fmt;
 use super::hash::{EMPTY_ROOT, Hash};
 use super::key::VerifierKey;
 use super::note::{NOTE_BYTES_MAX, Note};
-use super::proof::{PROOF_HASHES_MAX, verify_consistency};
-use super::{Checkpoint, FormError, base64_encode, base64_hash, decimal};
+use super::proof::verify_consistency;
+use super::{Checkpoint, FormError, base64_encode, before_note, decimal, proof_lines};
 
 /// The longest body of `add-checkpoint`, in bytes: a note, a full proof and the old size.
 pub const WITNESS_BODY_BYTES_MAX: usize = NOTE_BYTES_MAX + 4096;
@@ -77,24 +77,11 @@ impl std::error::Error for WitnessRefusal {}
 impl WitnessRequest {
     /// Reads the body.
     pub fn parse(body: &[u8]) -> Result<Self, FormError> {
-        if body.len() > WITNESS_BODY_BYTES_MAX {
-            return Err(FormError("the body is too long"));
-        }
-        let body = std::str::from_utf8(body).map_err(|_| FormError("the body is UTF-8"))?;
-        let Some((head, note)) = body.split_once("\n\n") else {
-            return Err(FormError("an empty line stands before the checkpoint"));
-        };
-        let mut lines = head.split('\n');
+        let (mut lines, note) =
+            before_note(body, WITNESS_BODY_BYTES_MAX, ["the body is too long", "the body is UTF-8"])?;
         let old = lines.next().and_then(|line| line.strip_prefix("old ")).and_then(decimal);
         let old = old.ok_or(FormError("the first line is `old` and a size"))?;
-        let mut proof = Vec::new();
-        for line in lines {
-            if proof.len() == PROOF_HASHES_MAX {
-                return Err(FormError("the proof has more than 63 hashes"));
-            }
-            proof.push(base64_hash(line).ok_or(FormError("a line of the proof is 32 bytes in base64"))?);
-        }
-        let note = Note::parse(note.as_bytes())?;
+        let proof = proof_lines(lines)?;
         let checkpoint = Checkpoint::parse(note.text())?;
         if old > checkpoint.size {
             return Err(FormError("the old size is above the checkpoint's"));
