@@ -1,14 +1,14 @@
 //! Puts a record of every unit that changed something into the log, in the unit itself.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crypto::SealKey;
 use kernel::{Id, Micros, Random, RequestId};
 use serde_json::{Map, Value, json};
-use store::{Connection, Engine, Event, Participant, Result, Unit};
+use store::{Connection, Engine, Event, Participant, Result, Scope, Unit};
 
-use crate::model::{Actor, Details, EventsDigest, Outcome, Record};
+use crate::model::{Details, EventsDigest, Record};
 use crate::personal::{Personal, Sealed, SubjectKey};
 use crate::store as rows;
 
@@ -25,18 +25,46 @@ const KEPT_US: i64 = 60_000_000;
 /// When a key was read, its id, and the key.
 type Known = (i64, Id<SubjectKey>, Arc<SealKey>);
 
+/// Keys that were read as they were committed.
+#[derive(Default)]
+struct Keys {
+    known: HashMap<String, Known>,
+    /// On SQLite: whose key was read in the open group, which may have been made there and go with it.
+    seen: HashSet<String>,
+    /// Their keys as they were right before the group's commit.
+    sealed: Vec<(String, Known)>,
+}
+
+impl Keys {
+    fn keep(&mut self, subject: String, known: Known) {
+        if self.known.len() >= KEYS_MAX {
+            self.known.clear();
+        }
+        self.known.insert(subject, known);
+    }
+}
+
 /// The participant.
 pub struct Recorder {
     random: Arc<dyn Random>,
-    /// Keys that were read as others had committed them. PostgreSQL only: there a look costs a flight, and what is seen is committed. On
-    /// SQLite it may belong to a group that is not committed yet.
-    keys: Mutex<HashMap<String, Known>>,
+    keys: Mutex<Keys>,
 }
 
 impl Recorder {
     /// A recorder that draws keys and nonces from `random`, which must be fit for secrets.
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self { random, keys: Mutex::default() }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the key of a person; to be called in the unit that destroys it.
+    pub(crate) fn forget(&self, subject: &str) {
+        let mut keys = self.keys();
+        keys.known.remove(subject);
+        keys.seen.remove(subject);
     }
 
     /// What the unit says about a person, sealed under that person's key, which is made with their first act.
@@ -56,25 +84,22 @@ impl Recorder {
     }
 
     fn key(&self, conn: &mut dyn Connection, subject: &str, now: i64) -> Result<(Id<SubjectKey>, Arc<SealKey>)> {
-        let keys = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, id, key)) = keys().get(subject)
+        if let Some((at, id, key)) = self.keys().known.get(subject)
             && now - at < KEPT_US
         {
             return Ok((*id, key.clone()));
         }
-        if let Some((id, key)) = rows::subject_key(conn, subject)? {
-            let key = Arc::new(SealKey::new(&key));
-            if conn.engine() == Engine::Postgres {
-                let mut keys = keys();
-                if keys.len() >= KEYS_MAX {
-                    keys.clear();
-                }
-                keys.insert(subject.to_owned(), (now, id, key.clone()));
-            }
-            return Ok((id, key));
+        let Some((id, key)) = rows::subject_key(conn, subject)? else {
+            let (id, key) = rows::key_of(conn, subject, &*self.random)?;
+            return Ok((id, Arc::new(SealKey::new(&key))));
+        };
+        let key = Arc::new(SealKey::new(&key));
+        match conn.engine() {
+            Engine::Sqlite => drop(self.keys().seen.insert(subject.to_owned())),
+            // A look costs a flight, and what is seen of others is committed.
+            Engine::Postgres => self.keys().keep(subject.to_owned(), (now, id, key.clone())),
         }
-        let (id, key) = rows::key_of(conn, subject, &*self.random)?;
-        Ok((id, Arc::new(SealKey::new(&key))))
+        Ok((id, key))
     }
 }
 
@@ -86,6 +111,11 @@ fn entry_of(unit: &Unit<'_>) -> Id<crate::model::Entry> {
 impl Participant for Recorder {
     fn name(&self) -> &'static str {
         "audit"
+    }
+
+    fn flies(&self, scope: &Scope, now: i64) -> bool {
+        let nobody = scope.subject.is_empty() && scope.origin.as_ref().is_none_or(|origin| origin.peer.is_empty());
+        nobody || self.keys().known.get(&*scope.subject).is_some_and(|(at, ..)| now - at < KEPT_US)
     }
 
     fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> Result<()> {
@@ -100,6 +130,31 @@ impl Participant for Recorder {
             rows::send(conn, &entry)
         })
     }
+
+    fn seal(&self, conn: &mut dyn Connection, _group: &[Event]) -> Result<()> {
+        let seen = std::mem::take(&mut self.keys().seen);
+        // Nearly always: everybody who acts is known.
+        if seen.is_empty() {
+            self.keys().sealed.clear();
+            return Ok(());
+        }
+        let now = conn.now();
+        let mut sealed = Vec::with_capacity(seen.len());
+        for subject in seen {
+            if let Some((id, key)) = rows::subject_key(conn, &subject)? {
+                sealed.push((subject, (now, id, Arc::new(SealKey::new(&key)))));
+            }
+        }
+        self.keys().sealed = sealed;
+        Ok(())
+    }
+
+    fn committed(&self) {
+        let mut keys = self.keys();
+        for (subject, known) in std::mem::take(&mut keys.sealed) {
+            keys.keep(subject, known);
+        }
+    }
 }
 
 /// The record of a unit.
@@ -112,20 +167,15 @@ fn record(unit: &Unit<'_>, personal: Option<Sealed>) -> Record {
         [only] => only.key.clone(),
         _ => same(subjects()).map_or_else(|| SEVERAL.to_owned(), str::to_owned),
     };
+    let role = scope.role.as_deref().unwrap_or(HOUSE);
+    let action = same(kinds()).map_or_else(|| common(kinds()), str::to_owned);
     Record {
-        id: entry_of(unit),
-        at: Micros(unit.at),
-        actor: Actor { tenant: None, role: scope.role.as_deref().unwrap_or(HOUSE).to_owned() },
         personal,
-        action: same(kinds()).map_or_else(|| common(kinds()), str::to_owned),
-        object,
-        outcome: Outcome::Done,
-        policy: None,
-        reason: None,
         request: origin.and_then(|origin| RequestId::from_caller(origin.request.as_bytes())),
         trace: origin.and_then(|origin| origin.trace.get(3..35)).map(str::to_owned),
         events: Some(digest(unit.events)),
         details: details(unit),
+        ..Record::done((entry_of(unit), Micros(unit.at)), role, action, object)
     }
 }
 

@@ -14,13 +14,14 @@ use crate::error::AuditError;
 use crate::files::Rows;
 use crate::model::{Entry, Record};
 use crate::personal::{Personal, Sealed};
+use crate::recorder::Recorder;
 use crate::refusals::{Refusal, Waiting};
 use crate::rules::{Finding, Found, Wanted, may_sign};
 use crate::store as rows;
 use crate::verify::{Report, Trust, verify};
 
-/// Leaves that are numbered in one transaction.
-const ROUND: i64 = 512;
+/// Leaves that are signed for in one transaction.
+const ROUND: i64 = 2_048;
 /// Entries that are looked at in one read.
 const PAGE: u64 = 1_000;
 /// How long the whole log may take to be verified or searched.
@@ -251,9 +252,13 @@ fn verify_rows(conn: &mut dyn Connection, trust: &Trust) -> Result<Report> {
 
 /// Destroys the key of a person, and with it all that the log says about them; its entries stay as they are. Says whether there was a
 /// key. What they do afterwards is sealed under a new one.
-pub async fn forget(store: &Store, subject: String) -> Result<bool> {
+/// `recorder` is that of the house whose store it is, if it runs.
+pub async fn forget(store: &Store, recorder: Option<Arc<Recorder>>, subject: String) -> Result<bool> {
     let unit = move |tx: &mut store::Tx<'_>| -> Result<bool> {
         tx.quiet("a person's key is destroyed");
+        if let Some(recorder) = &recorder {
+            recorder.forget(&subject);
+        }
         Ok(rows::forget_subject(tx.conn(), &subject)?)
     };
     store.write(Scope::default(), unit).await

@@ -1,8 +1,9 @@
-//! The room's tables and statements. Rows are added and, once, numbered; none is changed afterwards.
+//! The room's tables and statements. Rows are added; none is changed afterwards.
 //!
-//! A leaf is written in the unit of its act, without an index. The sequencer gives those that are committed their indexes, in the order
-//! of their ids among those it sees. On SQLite that is the order of commits. On PostgreSQL a transaction that commits late is
-//! numbered when it is seen: nothing is skipped, and there are no gaps.
+//! A leaf is written in the unit of its act; its *place* (its index and one) stands apart from it, so that giving it costs little. On SQLite
+//! one writer writes one leaf after the other, so a leaf's id is its place. PostgreSQL gives ids before it commits: there each leaf is
+//! *pending* until the sequencer gives it a place, in the order of ids among those it sees. A transaction that commits late gets its
+//! places when it is seen: nothing is skipped, and there are no gaps.
 
 use crypto::SealKey;
 use crypto::tlog::{
@@ -22,43 +23,68 @@ const LOCK_NUMBER: i64 = 0x6d73_6175_6469_7431;
 /// The room's tables.
 pub const TABLES: Tables = Tables {
     room: "audit",
-    versions: &[&[
-        "create table mainstay.audit_leaf (
+    versions: &[
+        &[
+            "create table mainstay.audit_leaf (
             id {serial}, seq {int}, hash {bytes} not null, entry {bytes} not null
         ) {strict}",
-        "create unique index audit_leaf_seq on mainstay.audit_leaf (seq)",
-        "{postgres} create index audit_leaf_waiting on mainstay.audit_leaf (id) where seq is null",
-        // Roots of 256^level leaves each, level 1 and up: what stands in tiles above the leaves.
-        "create table mainstay.audit_node (
+            "create unique index audit_leaf_seq on mainstay.audit_leaf (seq)",
+            "{postgres} create index audit_leaf_waiting on mainstay.audit_leaf (id) where seq is null",
+            // Roots of 256^level leaves each, level 1 and up: what stands in tiles above the leaves.
+            "create table mainstay.audit_node (
             level {int} not null, place {int} not null, hash {bytes} not null, primary key (level, place)
         ) {keyed}",
-        "create table mainstay.audit_checkpoint (size {int} primary key, signed_at {int} not null, note {bytes} not null) {strict}",
-        // What this house cosigned last for other logs, by the hash of their origin.
-        "create table mainstay.audit_witness (
+            "create table mainstay.audit_checkpoint (size {int} primary key, signed_at {int} not null, note {bytes} not null) {strict}",
+            // What this house cosigned last for other logs, by the hash of their origin.
+            "create table mainstay.audit_witness (
             origin {bytes} primary key, size {int} not null, root {bytes} not null, note {bytes} not null
         ) {keyed}",
-        // The key of each person. Deleting the row erases what the log says about them.
-        "create table mainstay.audit_subject (subject text primary key, id {bytes} not null, key {bytes} not null) {keyed}",
-        "create unique index audit_subject_id on mainstay.audit_subject (id)",
-    ]],
+            // The key of each person. Deleting the row erases what the log says about them.
+            "create table mainstay.audit_subject (subject text primary key, id {bytes} not null, key {bytes} not null) {keyed}",
+            "create unique index audit_subject_id on mainstay.audit_subject (id)",
+        ],
+        &[
+            "{postgres} create table mainstay.audit_order (place bigint primary key, leaf bigint not null)",
+            "{postgres} insert into mainstay.audit_order (place, leaf) select seq + 1, id from mainstay.audit_leaf where seq is not null",
+            // Without an index: it is short, and read as a whole.
+            "{postgres} create table mainstay.audit_pending (leaf bigint not null)",
+            "{postgres} insert into mainstay.audit_pending (leaf) select id from mainstay.audit_leaf where seq is null",
+            "{postgres} drop index mainstay.audit_leaf_waiting",
+            "{postgres} drop index mainstay.audit_leaf_seq",
+            "{sqlite} drop index audit_leaf_seq",
+            "alter table mainstay.audit_leaf drop column seq",
+            "{sqlite} create view mainstay.audit_order as select id as place, id as leaf from mainstay.audit_leaf",
+            "{sqlite} create view mainstay.audit_pending as select id as leaf from mainstay.audit_leaf
+            where id > (select coalesce(max(size), 0) from mainstay.audit_checkpoint)",
+        ],
+    ],
 };
 
 static APPEND: Query = Query::new("insert into mainstay.audit_leaf (hash, entry) values ($1, $2)");
+static APPEND_PENDING: Query = Query::new(
+    "with leaf as (insert into mainstay.audit_leaf (hash, entry) values ($1, $2) returning id)
+     insert into mainstay.audit_pending (leaf) select id from leaf",
+);
 static WAITING: Query = Query::new(
-    "select case when exists (select 1 from mainstay.audit_leaf where seq is null)
+    "select case when exists (select 1 from mainstay.audit_pending)
         or not exists (select 1 from mainstay.audit_checkpoint) then 1 else 0 end",
 );
-static SIZE: Query = Query::new("select coalesce(max(seq) + 1, 0) from mainstay.audit_leaf");
+static SIZE: Query = Query::new("select coalesce(max(place), 0) from mainstay.audit_order");
+static SIGNED_SIZE: Query = Query::new("select coalesce(max(size), 0) from mainstay.audit_checkpoint");
 static NUMBER: Query = Query::new(
-    "update mainstay.audit_leaf as leaf set seq = waiting.seq
-     from (select id, $1 + row_number() over (order by id) - 1 as seq from mainstay.audit_leaf
-           where seq is null order by id limit $2) as waiting
-     where leaf.id = waiting.id",
+    "with taken as (
+        delete from mainstay.audit_pending
+        where ctid = any (array(select ctid from mainstay.audit_pending limit $2)) returning leaf)
+     insert into mainstay.audit_order (place, leaf) select $1 + row_number() over (order by leaf), leaf from taken",
 );
-static HASHES: Query =
-    Query::new("select seq, hash from mainstay.audit_leaf where seq >= $1 and seq < $2 order by seq");
-static ENTRIES: Query =
-    Query::new("select seq, entry from mainstay.audit_leaf where seq >= $1 and seq < $2 order by seq");
+static HASHES: Query = Query::new(
+    "select o.place, l.hash from mainstay.audit_order o join mainstay.audit_leaf l on l.id = o.leaf
+     where o.place > $1 and o.place <= $2 order by o.place",
+);
+static ENTRIES: Query = Query::new(
+    "select o.place, l.entry from mainstay.audit_order o join mainstay.audit_leaf l on l.id = o.leaf
+     where o.place > $1 and o.place <= $2 order by o.place",
+);
 static NODES: Query = Query::new(
     "select place, hash from mainstay.audit_node where level = $1 and place >= $2 and place < $3 order by place",
 );
@@ -73,8 +99,13 @@ static THIN: Query = Query::new(
          select max(size) from mainstay.audit_checkpoint group by signed_at / $2
      )",
 );
-static STRANGERS: Query =
-    Query::new("select seq from mainstay.audit_leaf where seq < 0 or seq >= $1 order by seq limit $2");
+/// Places that are not of the log of a size: before its first, or behind its last and not one of those that wait for their turn.
+static STRANGERS: Query = Query::new(
+    "select place from mainstay.audit_order
+     where place < 1 or place > $1 and (leaf not in (select leaf from mainstay.audit_pending)
+         or place > $1 + (select count(*) from mainstay.audit_pending))
+     order by place limit $2",
+);
 /// Held until the transaction ends. SQLite has one writer, so there is nobody to be kept out.
 static LOCK: Query = Query::new("select pg_catalog.pg_try_advisory_xact_lock($1)");
 
@@ -98,43 +129,53 @@ pub(crate) type PersonKey = (Id<SubjectKey>, Secret<[u8; 32]>);
 /// What came of a round of the sequencer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered {
-    /// How many leaves have an index.
+    /// How many leaves have a place.
     pub(crate) size: u64,
-    /// Leaves that got theirs in this round.
+    /// Those of them that no checkpoint has yet.
     pub(crate) new: u64,
 }
 
 /// Adds a leaf, in the unit of its act.
 pub(crate) fn append(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
     conn.as_house(&mut |conn| {
-        APPEND.run(conn, &[bytes(leaf_hash(entry)), bytes(entry)])?;
+        appending(conn).run(conn, &[bytes(leaf_hash(entry)), bytes(entry)])?;
         Ok(())
     })
 }
 
 /// The same, without waiting for it where that costs time.
 pub(crate) fn send(conn: &mut dyn Connection, entry: &[u8]) -> Result<()> {
-    APPEND.send(conn, &[bytes(leaf_hash(entry)), bytes(entry)])
+    appending(conn).send(conn, &[bytes(leaf_hash(entry)), bytes(entry)])
 }
 
-/// How many leaves there are, when all have an index and a checkpoint was signed.
-pub(crate) fn settled(conn: &mut dyn Connection) -> Result<Option<u64>> {
-    let mut waiting = 0;
-    WAITING.each(conn, &[], |row| {
-        waiting = read_int(row, 0)?;
-        Ok(())
-    })?;
-    if waiting != 0 { Ok(None) } else { size(conn).map(Some) }
-}
-
-/// Numbers up to `most` leaves that wait, and completes the tiles they fill. `None` when another server is at it.
-pub(crate) fn number(conn: &mut dyn Connection, most: i64) -> Result<Option<Numbered>> {
-    if conn.engine() == Engine::Postgres && !locked(conn)? {
-        return Ok(None);
+fn appending(conn: &dyn Connection) -> &'static Query {
+    match conn.engine() {
+        Engine::Sqlite => &APPEND,
+        Engine::Postgres => &APPEND_PENDING,
     }
-    let before = size(conn)?;
-    let new = NUMBER.run(conn, &[int(signed(before)), int(most)])?;
-    let size = before + new;
+}
+
+/// How many leaves there are, when all are signed for and a checkpoint is there.
+pub(crate) fn settled(conn: &mut dyn Connection) -> Result<Option<u64>> {
+    if one_int(conn, &WAITING)? != 0 { Ok(None) } else { size(conn).map(Some) }
+}
+
+/// Gives up to `most` leaves that wait their places, and completes the tiles they fill. `None` when another server is at it.
+pub(crate) fn number(conn: &mut dyn Connection, most: i64) -> Result<Option<Numbered>> {
+    let (before, size) = match conn.engine() {
+        Engine::Sqlite => {
+            // They have theirs; those that no checkpoint has are new.
+            let signed = one_int(conn, &SIGNED_SIZE)?;
+            (unsigned(signed), size(conn)?.min(unsigned(signed.saturating_add(most))))
+        }
+        Engine::Postgres => {
+            if !locked(conn)? {
+                return Ok(None);
+            }
+            let before = size(conn)?;
+            (before, before + NUMBER.run(conn, &[int(signed(before)), int(most)])?)
+        }
+    };
     let (mut old, mut now, mut level) = (before, size, 0_u8);
     while old / WIDTH < now / WIDTH {
         for place in old / WIDTH..now / WIDTH {
@@ -150,7 +191,7 @@ pub(crate) fn number(conn: &mut dyn Connection, most: i64) -> Result<Option<Numb
         }
         (old, now, level) = (old / WIDTH, now / WIDTH, level + 1);
     }
-    Ok(Some(Numbered { size, new }))
+    Ok(Some(Numbered { size, new: size.saturating_sub(before) }))
 }
 
 fn locked(conn: &mut dyn Connection) -> Result<bool> {
@@ -162,23 +203,29 @@ fn locked(conn: &mut dyn Connection) -> Result<bool> {
     Ok(got)
 }
 
-/// How many leaves have an index.
+/// How many leaves have a place.
 pub(crate) fn size(conn: &mut dyn Connection) -> Result<u64> {
-    let mut size = 0;
-    SIZE.each(conn, &[], |row| {
-        size = unsigned(read_int(row, 0)?);
+    one_int(conn, &SIZE).map(unsigned)
+}
+
+fn one_int(conn: &mut dyn Connection, query: &Query) -> Result<i64> {
+    let mut found = 0;
+    query.each(conn, &[], |row| {
+        found = read_int(row, 0)?;
         Ok(())
     })?;
-    Ok(size)
+    Ok(found)
 }
 
 /// Hashes of a level of tiles as they lie there, with their places, `from` up to before `to`.
 pub(crate) fn hashes(conn: &mut dyn Connection, level: u8, from: u64, to: u64) -> Result<Vec<(u64, Hash)>> {
     let mut found = Vec::new();
+    // The place of a leaf is its index and one.
+    let first = i64::from(level == 0);
     let mut take = |row: &dyn store::Row| {
         let hash = read_bytes(row, 1)?.unwrap_or_default();
         // A hash of another length is none; whoever verifies will say so.
-        found.push((unsigned(read_int(row, 0)?), hash.try_into().unwrap_or_default()));
+        found.push((unsigned(read_int(row, 0)? - first), hash.try_into().unwrap_or_default()));
         Ok(())
     };
     if level == 0 {
@@ -193,7 +240,7 @@ pub(crate) fn hashes(conn: &mut dyn Connection, level: u8, from: u64, to: u64) -
 pub(crate) fn entries(conn: &mut dyn Connection, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut found = Vec::new();
     ENTRIES.each(conn, &[int(signed(from)), int(signed(to))], |row| {
-        found.push((unsigned(read_int(row, 0)?), read_bytes(row, 1)?.unwrap_or_default()));
+        found.push((unsigned(read_int(row, 0)? - 1), read_bytes(row, 1)?.unwrap_or_default()));
         Ok(())
     })?;
     Ok(found)
@@ -273,11 +320,7 @@ pub(crate) fn checkpoint_sizes(conn: &mut dyn Connection) -> Result<Vec<u64>> {
 pub(crate) fn keep_checkpoint(conn: &mut dyn Connection, size: u64, note: &Note) -> Result<()> {
     const HOUR_US: i64 = 3_600_000_000;
     let now = conn.now();
-    let mut last = 0;
-    LAST_SIGNED.each(conn, &[], |row| {
-        last = read_int(row, 0)?;
-        Ok(())
-    })?;
+    let last = one_int(conn, &LAST_SIGNED)?;
     if last / HOUR_US != now / HOUR_US {
         THIN.run(conn, &[int(now - 24 * HOUR_US), int(HOUR_US)])?;
     }
@@ -289,7 +332,7 @@ pub(crate) fn keep_checkpoint(conn: &mut dyn Connection, size: u64, note: &Note)
 pub(crate) fn strangers(conn: &mut dyn Connection, size: u64, most: i64) -> Result<Vec<i64>> {
     let mut found = Vec::new();
     STRANGERS.each(conn, &[int(signed(size)), int(most)], |row| {
-        found.push(read_int(row, 0)?);
+        found.push(read_int(row, 0)? - 1);
         Ok(())
     })?;
     Ok(found)
@@ -380,8 +423,10 @@ fn unsigned(number: i64) -> u64 {
 /// All statements of the room by name, so that a test can prepare each on both engines and keep its plan.
 pub static QUERIES: &[(&str, &Query)] = &[
     ("append", &APPEND),
+    ("append_pending", &APPEND_PENDING),
     ("waiting", &WAITING),
     ("size", &SIZE),
+    ("signed_size", &SIGNED_SIZE),
     ("number", &NUMBER),
     ("hashes", &HASHES),
     ("entries", &ENTRIES),

@@ -10,7 +10,7 @@ use audit::Finding::{
     WrongRoot,
 };
 use audit::{
-    Actor, Audit, AuditError, Details, Outcome, Personal, Record, Report, Trust, Wanted, Witness, WitnessError, append,
+    Audit, AuditError, Details, Outcome, Personal, Record, Report, Trust, Wanted, Witness, WitnessError, append,
     export, forget, search, verify_store,
 };
 use crypto::tlog::{
@@ -124,20 +124,13 @@ async fn open(database: Option<&Database>) -> Arc<Store> {
 
 fn record(number: i64) -> Record {
     let at = Micros(1_700_000_000_000_000 + number);
+    let id = Id::new(at, &SeededRandom::new(number.unsigned_abs()));
+    let role = if number % 2 == 0 { "web" } else { "admin" };
+    let action = if number % 3 == 0 { "data.row.deleted" } else { "data.row.inserted" };
     Record {
-        id: Id::new(at, &SeededRandom::new(number.unsigned_abs())),
-        at,
-        actor: Actor { tenant: None, role: if number % 2 == 0 { "web" } else { "admin" }.to_owned() },
-        personal: None,
-        action: if number % 3 == 0 { "data.row.deleted" } else { "data.row.inserted" }.to_owned(),
-        object: format!("public.song/{number}"),
         outcome: if number % 5 == 0 { Outcome::Refused } else { Outcome::Done },
-        policy: None,
-        reason: None,
-        request: None,
-        trace: None,
-        events: None,
         details: Details::of(&json!({ "number": number })),
+        ..Record::done((id, at), role, action, format!("public.song/{number}"))
     }
 }
 
@@ -177,6 +170,40 @@ testkit::both! {
         assert!(matches!(home.runtime.block_on(home.audit.prove(5_000)), Err(AuditError::NoEntry(5_000))));
         let proof = home.runtime.block_on(home.audit.prove_consistency(3, 5_000)).unwrap();
         assert_eq!(verify_consistency(&proof, (3, &small.root), (5_000, &checkpoint.root)), Ok(()));
+    }
+
+    fn a_log_of_an_older_program_keeps_its_places(engine) {
+        let home = Home::new(engine);
+        let older = |tx: &mut store::Tx<'_>| -> store::Result<()> {
+            tx.quiet("a test's tables");
+            let conn = tx.conn();
+            let turned = conn.engine() == store::Engine::Postgres;
+            let (prefix, apart) = if turned { ("mainstay.", "table") } else { ("_mainstay_", "view") };
+            for (kind, table) in
+                [(apart, "order"), (apart, "pending")].into_iter().chain(["leaf", "node", "checkpoint", "witness", "subject"].map(|table| ("table", table)))
+            {
+                conn.execute(&format!("drop {kind} {prefix}audit_{table}"), &[])?;
+            }
+            conn.execute(&format!("delete from {prefix}store_room where room = 'audit'"), &[])?;
+            let first = house::Tables { room: "audit", versions: &audit::TABLES.versions[..1] };
+            house::prepare(tx.conn(), &[&first])?;
+            // Numbered in another order than they were written in on PostgreSQL, and one that waits.
+            for (number, seq) in [(0, i64::from(turned)), (1, i64::from(!turned))] {
+                let entry = record(number).to_entry().unwrap();
+                LEAF.run(tx.conn(), &[house::int(seq), house::bytes(leaf_hash(&entry)), house::bytes(entry)])?;
+            }
+            let entry = record(2).to_entry().unwrap();
+            LEAF.run(tx.conn(), &[store::Param::Null, house::bytes(leaf_hash(&entry)), house::bytes(entry)])?;
+            house::prepare(tx.conn(), &[&audit::TABLES])
+        };
+        home.runtime.block_on(home.store.write(Scope::default(), older)).unwrap();
+        home.act(3..4);
+        assert_eq!(home.seal().unwrap(), Some(4));
+        let found = home.runtime.block_on(search(&home.store, Wanted::default())).unwrap();
+        let order: Vec<Record> = found.into_iter().rev().map(|found| found.record).collect();
+        let wanted = if engine == Engine::Postgres { [1, 0, 2, 3] } else { [0, 1, 2, 3] };
+        assert_eq!(order, wanted.map(record));
+        assert!(home.verify().is_clean());
     }
 
     fn a_refused_act_leaves_no_leaf(engine) {
@@ -220,37 +247,32 @@ testkit::both! {
         let hash = leaf_hash(&forged).to_vec();
         let tile = |path: &str| path.parse().unwrap();
         // What was done with which values, and what is found.
-        for (tamper, values, findings) in [
-            ("update mainstay.audit_leaf set entry = $1 where seq = 5", vec![forged.clone()], vec![EntryChanged(5)]),
+        let mut cases = vec![
+            ("update mainstay.audit_leaf set entry = $1 where id = 6", vec![forged.clone()], vec![EntryChanged(5)]),
             (
-                "update mainstay.audit_leaf set entry = $1, hash = $2 where seq = 310",
+                "update mainstay.audit_leaf set entry = $1, hash = $2 where id = 311",
                 vec![forged.clone(), hash.clone()],
                 vec![RangeChanged { from: 300, to: 512 }],
             ),
             (
-                "update mainstay.audit_leaf set entry = $1, hash = $2 where seq = 599",
+                "update mainstay.audit_leaf set entry = $1, hash = $2 where id = 600",
                 vec![forged, hash.clone()],
                 vec![WrongRoot { from: 512, to: 600 }],
             ),
             (
-                "delete from mainstay.audit_leaf where seq = 5",
+                "delete from mainstay.audit_leaf where id = 6",
                 vec![],
                 vec![RangeChanged { from: 0, to: 100 }, EntryMissing(5)],
             ),
             (
-                "delete from mainstay.audit_leaf where seq = 599",
+                "delete from mainstay.audit_leaf where id = 600",
                 vec![],
                 vec![WrongRoot { from: 512, to: 600 }, EntryMissing(599)],
             ),
             (
-                "update mainstay.audit_leaf set hash = $1 where seq = 5",
+                "update mainstay.audit_leaf set hash = $1 where id = 6",
                 vec![hash.clone()],
                 vec![TileChanged(tile("tile/0/000"))],
-            ),
-            (
-                "insert into mainstay.audit_leaf (seq, hash, entry) values (600, $1, $1)",
-                vec![hash.clone()],
-                vec![EntryExtra(600)],
             ),
             (
                 "update mainstay.audit_node set hash = $1 where place = 1",
@@ -258,12 +280,35 @@ testkit::both! {
                 vec![TileChanged(tile("tile/1/000.p/2"))],
             ),
             ("delete from mainstay.audit_node", vec![], vec![TileMissing(tile("tile/1/000.p/2"))]),
-            (
-                "update mainstay.audit_leaf set seq = seq + 1000 where seq >= 300",
-                vec![],
-                vec![EntryMissing(300), EntryMissing(599), EntryExtra(1300), EntryExtra(1599)],
-            ),
-        ] {
+        ];
+        let moved = vec![EntryMissing(300), EntryMissing(599), EntryExtra(1300), EntryExtra(1599)];
+        cases.extend(match engine {
+            // A leaf's id is its place.
+            Engine::Sqlite => vec![
+                ("update mainstay.audit_leaf set id = id + 1000 where id > 300", vec![], moved),
+                (
+                    "insert into mainstay.audit_leaf (id, hash, entry) values (900, $1, $1)",
+                    vec![vec![1]],
+                    vec![EntryExtra(899)],
+                ),
+                (
+                    "insert into mainstay.audit_leaf (id, hash, entry) values (0, $1, $1)",
+                    vec![vec![1]],
+                    vec![EntryExtra(u64::MAX)],
+                ),
+            ],
+            Engine::Postgres => vec![
+                ("update mainstay.audit_order set place = place + 1000 where place > 300", vec![], moved),
+                ("insert into mainstay.audit_order (place, leaf) values (601, 7)", vec![], vec![EntryExtra(600)]),
+                ("delete from mainstay.audit_order where place = 6", vec![], vec![EntryMissing(5)]),
+                (
+                    "update mainstay.audit_order set leaf = 9 where place = 6",
+                    vec![],
+                    vec![RangeChanged { from: 0, to: 100 }],
+                ),
+            ],
+        });
+        for (tamper, values, findings) in cases {
             let home = sealed(engine);
             home.tamper(tamper, &values);
             let found = home.verify().findings;
@@ -277,7 +322,13 @@ testkit::both! {
     fn a_log_that_was_changed_is_not_signed_any_more(engine) {
         let home = sealed(engine);
         // The end cut off, and something else put there.
-        home.tamper("delete from mainstay.audit_leaf where seq >= 590", &[]);
+        home.tamper("delete from mainstay.audit_leaf where id > 590", &[]);
+        if engine == Engine::Postgres {
+            assert!(home.seal().is_ok(), "there is nothing to be signed");
+            home.act_at_once(900..901);
+            assert!(home.seal().is_err(), "what was signed is not there");
+            home.tamper("delete from mainstay.audit_order where place > 590", &[]);
+        }
         home.act_at_once(1_000..1_020);
         assert!(matches!(home.seal(), Err(AuditError::Changed(600))));
         assert_eq!(home.checkpoint().1.size, 600);
@@ -377,8 +428,8 @@ testkit::both! {
         assert_eq!((of("ann"), of("bob"), of("eve")), (vec![2, 0], vec![1], vec![]));
         let before = home.runtime.block_on(home.audit.prove(2)).unwrap();
         assert!(!String::from_utf8(before.extra.clone().unwrap()).unwrap().contains("ann"));
-        assert!(home.runtime.block_on(forget(&home.store, "ann".to_owned())).unwrap());
-        assert!(!home.runtime.block_on(forget(&home.store, "ann".to_owned())).unwrap());
+        assert!(home.runtime.block_on(forget(&home.store, None, "ann".to_owned())).unwrap());
+        assert!(!home.runtime.block_on(forget(&home.store, None, "ann".to_owned())).unwrap());
         assert_eq!((of("ann"), of("bob")), (vec![], vec![1]));
         assert!(home.verify().is_clean());
         assert_eq!(home.runtime.block_on(home.audit.prove(2)).unwrap(), before);
@@ -420,6 +471,9 @@ testkit::both! {
         assert!(home.runtime.block_on(home.audit.witness(b"old 1\n", 0)).is_err());
     }
 }
+
+/// A leaf as an older program left it.
+static LEAF: house::Query = house::Query::new("insert into mainstay.audit_leaf (seq, hash, entry) values ($1, $2, $3)");
 
 struct Files(std::collections::BTreeMap<String, Vec<u8>>);
 

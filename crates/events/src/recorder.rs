@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use store::{Connection, Engine, Event, Participant, Result, Unit, UnitId};
+use store::house::Query;
+use store::{Connection, Engine, Event, Participant, Result, Unit};
 use tokio::sync::Notify;
 
 use crate::store as log;
@@ -18,13 +19,8 @@ impl Participant for Recorder {
         "events"
     }
 
-    fn gather(&self, conn: &mut dyn Connection, unit: UnitId) -> Result<Vec<Event>> {
-        let mut found = Vec::new();
-        conn.as_house(&mut |conn| {
-            found = log::of_unit(conn, &unit.to_string())?;
-            Ok(())
-        })?;
-        Ok(found)
+    fn gathers(&self) -> Option<&'static Query> {
+        Some(&log::OF_UNIT)
     }
 
     fn prepare(&self, conn: &mut dyn Connection, unit: &Unit<'_>) -> Result<()> {

@@ -141,7 +141,8 @@ static SOME: Query = Query::new(
 static SINCE: Query = Query::new(
     "select min(o.position) from mainstay.events_event e join mainstay.events_order o on o.event = e.id where e.at >= $1",
 );
-static OF_UNIT: Query =
+/// The events that are written down under a unit. For PostgreSQL, whose triggers write them.
+pub(crate) static OF_UNIT: Query =
     Query::new("select kind, subject, key, data from mainstay.events_event where unit = $1 order by id");
 /// The place up to which the oldest of those there are were before a time, the last event aside: the log never forgets where it was.
 static OLD: Query = Query::new(
@@ -239,17 +240,6 @@ pub(crate) fn remember_all(conn: &mut dyn Connection, places: &[&str]) -> Result
 /// Forgets what was taken before a time, the oldest first and at most so many; returns how many.
 pub(crate) fn forget_taken(conn: &mut dyn Connection, before: i64, most: i64) -> Result<u64> {
     FORGET_TAKEN.run(conn, &[int(before), int(most)])
-}
-
-/// The events that are written down under a unit. For PostgreSQL, whose triggers write them.
-pub(crate) fn of_unit(conn: &mut dyn Connection, unit: &str) -> Result<Vec<Event>> {
-    let mut found = Vec::new();
-    OF_UNIT.each(conn, &[text(unit)], |row| {
-        let word = |column| Ok::<_, store::Error>(read_text(row, column)?.unwrap_or_default());
-        found.push(Event { kind: word(0)?.into(), subject: word(1)?.into(), key: word(2)?, data: word(3)? });
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// Events after a position, in order, at most so many.

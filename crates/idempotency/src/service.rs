@@ -53,6 +53,19 @@ impl Once {
         self.claim.find(conn)
     }
 
+    /// What finds it out on PostgreSQL, as statements; [`Once::is_new`] judges their rows.
+    pub fn asks(&self) -> [(&'static str, [store::Param; 1]); 2] {
+        self.claim.asks()
+    }
+
+    /// May the request be done, by a row of the statement of this number: nothing was found, and nobody else is at it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn is_new(number: usize, row: &dyn store::Row) -> store::Result<bool> {
+        Claim::is_new(number, row)
+    }
+
     /// Keeps the answer as long as answers are kept. The last thing in the unit.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use store::house::{Query, Tables, bytes as blob, int, read_bytes, read_int, read_text, text};
-use store::{Connection, Engine, Error, Result};
+use store::{Connection, Engine, Error, Param, Result};
 
 use crate::model::{Claim, Stored};
 
@@ -100,6 +100,17 @@ impl Claim {
         Ok(found)
     }
 
+    /// The same as statements for PostgreSQL, in this order, for whoever sends them without waiting for one to send the next.
+    pub fn asks(&self) -> [(&'static str, [Param; 1]); 2] {
+        [(LOCK.sql(Engine::Postgres), [int(self.number())]), (FIND.sql(Engine::Postgres), [blob(self.place)])]
+    }
+
+    /// Is it new, by a row of the statement of this number.
+    pub fn is_new(number: usize, row: &dyn store::Row) -> Result<bool> {
+        // Whatever stands there has something to say.
+        Ok(number == 0 && is_true(row)?)
+    }
+
     /// Keeps the answer until a time (microseconds since 1970 UTC). The last thing in the unit.
     pub fn keep(&self, conn: &mut dyn Connection, answer: &Stored, until: i64) -> Result<()> {
         let pieces: Vec<&[u8]> = match &answer.body {
@@ -110,7 +121,7 @@ impl Claim {
         let pairs: Vec<(&str, &str)> = answer.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
         let headers = serde_json::to_string(&pairs).map_err(|error| Error::Internal(error.to_string()))?;
         conn.as_house(&mut |conn| {
-            KEEP.run(
+            KEEP.send(
                 conn,
                 &[
                     blob(self.place),
@@ -118,12 +129,12 @@ impl Claim {
                     int(until),
                     int(i64::from(answer.status)),
                     text(headers.as_str()),
-                    inline.map_or(store::Param::Null, |body| blob(&body[..])),
+                    inline.map_or(Param::Null, |body| blob(&body[..])),
                     int(i64::try_from(pieces.len()).unwrap_or(i64::MAX)),
                 ],
             )?;
             for (number, piece) in (0_i64..).zip(&pieces) {
-                KEEP_PIECE.run(conn, &[blob(self.place), int(number), blob(*piece)])?;
+                KEEP_PIECE.send(conn, &[blob(self.place), int(number), blob(*piece)])?;
             }
             Ok(())
         })
@@ -133,10 +144,14 @@ impl Claim {
 fn locked(claim: &Claim, conn: &mut dyn Connection) -> Result<bool> {
     let mut got = false;
     LOCK.each(conn, &[int(claim.number())], |row| {
-        got = row.value(0, &values::Type::Bool)? == values::Value::Int(1);
+        got = is_true(row)?;
         Ok(())
     })?;
     Ok(got)
+}
+
+fn is_true(row: &dyn store::Row) -> Result<bool> {
+    Ok(row.value(0, &values::Type::Bool)? == values::Value::Int(1))
 }
 
 fn stored(row: &dyn store::Row) -> Result<Stored> {

@@ -43,18 +43,16 @@ impl Database {
         let settings = &app.settings.store;
         let millis = Duration::from_millis;
         if let Some(url) = &settings.url {
-            // Writes that somebody follows are functions; others are mostly single statements, which need no thread.
+            // Most writes are single statements, which need no thread, also where somebody follows them.
             let writes = settings.postgres_write_connections;
-            let (functions, single) =
-                if app.settings.events.capture { (writes, 1) } else { (writes.div_ceil(4), writes) };
             let options = postgres::Options {
                 snapshot_connections: size(settings.postgres_read_connections),
                 long_snapshot_connections: size(settings.postgres_long_connections),
-                statement_connections: size(single),
+                statement_connections: size(writes),
                 // What needs a function between two statements is rarer.
                 read_connections: size(settings.postgres_read_connections.div_ceil(4)),
                 long_connections: size(settings.postgres_long_connections.div_ceil(4)),
-                write_connections: size(functions),
+                write_connections: size(writes.div_ceil(4)),
                 queue_max: size(settings.read_queue_max),
                 acquire_timeout: millis(settings.postgres_acquire_timeout_ms),
                 connect_timeout: millis(settings.postgres_connect_timeout_ms),

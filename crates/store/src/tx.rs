@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use kernel::{Id, Micros, Noun, Random};
 
-use crate::conn::{Connection, Scope};
-use crate::error::Result;
+use crate::conn::{Connection, Row, Scope};
+use crate::error::{Error, Result};
+use crate::house::{Query, read_text};
 
 /// Names units of work.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// The event that a row tells, as [`Participant::gathers`] has it.
+    pub(crate) fn of_row(row: &dyn Row) -> Result<Self> {
+        let word = |column| Ok::<_, Error>(read_text(row, column)?.unwrap_or_default());
+        Ok(Self { kind: word(0)?.into(), subject: word(1)?.into(), key: word(2)?, data: word(3)? })
+    }
     /// An event that is in order with all others of its subject.
     pub fn new(kind: impl Into<Cow<'static, str>>, subject: impl Into<Arc<str>>, data: impl Into<String>) -> Self {
         let subject = subject.into();
@@ -93,11 +99,16 @@ impl Scope {
 pub trait Participant: Send + Sync {
     /// A short name for logs.
     fn name(&self) -> &'static str;
-    /// Changes that the database took down by itself under a unit, in order. Asked where the engine is not in this process; at most one
-    /// participant knows any.
-    fn gather(&self, conn: &mut dyn Connection, unit: UnitId) -> Result<Vec<Event>> {
-        let _ = (conn, unit);
-        Ok(Vec::new())
+    /// The statement that tells the changes which the database took down by itself under a unit: its parameter is the unit's id, its columns are
+    /// an event's kind, subject, key and data, in order. Asked where the engine is not in this process; at most one participant has one.
+    fn gathers(&self) -> Option<&'static Query> {
+        None
+    }
+    /// Could [`Participant::prepare`] follow a unit of this scope, now (microseconds since 1970 UTC), without asking the connection anything. Where
+    /// an answer costs a flight, such units go a shorter way.
+    fn flies(&self, scope: &Scope, now: i64) -> bool {
+        let _ = (scope, now);
+        true
     }
     /// Follows one transaction function; may refuse it, and then nothing of it remains. Sees all its events. What need not be
     /// waited for is best sent with [`Connection::send`].

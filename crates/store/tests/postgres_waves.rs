@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ impl Waves<'static> for Script {
         if self.waves.is_empty() {
             return Ok(Wave::default());
         }
-        let asks = self.waves.remove(0).into_iter().map(|sql| Ask { sql, params: Cow::Borrowed(&[][..]) }).collect();
+        let asks = self.waves.remove(0).into_iter().map(|sql| Ask::new(sql, &[][..])).collect();
         Ok(Wave { asks, last: self.waves.is_empty() })
     }
     fn row(&mut self, ask: usize, row: &dyn Row) -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //! GET and HEAD of a relation.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use sql::ast::Name;
@@ -232,11 +231,11 @@ impl<'c> Waves<'c> for Reading<'c> {
             self.tree.advance();
         }
         let last = self.tree.is_last();
-        let mut asks: Vec<Ask<'c>> = self.tree.asks().into_iter().map(|(sql, params)| Ask { sql, params }).collect();
+        let mut asks: Vec<Ask<'c>> = self.tree.asks().into_iter().map(|(sql, params)| Ask::new(sql, params)).collect();
         self.counts = None;
         if let Some((sql, params)) = self.total.take() {
             self.counts = Some(asks.len());
-            asks.push(Ask { sql, params: Cow::Borrowed(params) });
+            asks.push(Ask::new(sql, params));
         }
         Ok(Wave { asks, last })
     }

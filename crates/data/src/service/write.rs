@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use idempotency::Found;
+use idempotency::{Found, Once};
 use store::Scope;
 use store::catalog::{Key, Name, Relation};
+use store::postgres::{Ask, Before};
 use values::Value;
 
 use super::explain::explain;
@@ -20,7 +21,7 @@ use crate::request::{
     Return, location, put_key, put_one_row,
 };
 use crate::rows::Form;
-use crate::write::{Template, Upsert, Write, Writer, Written};
+use crate::write::{Taking, Template, Upsert, Write, Writer, Written};
 
 /// A write ready to run, and what its answer needs to know.
 struct Ready {
@@ -65,8 +66,41 @@ impl Data {
         let around = self.around(&asked)?;
         let effect = Effect { write, late, around };
         // What is rolled back has no effect that a second request could repeat.
-        if let Some(running) = asked.running.filter(|_| !asked.scope.rollback) {
-            let (request, once) = (asked.request.clone(), running.once());
+        let once = asked.running.filter(|_| !asked.scope.rollback).map(|running| running.once());
+        // Where one statement is the whole write, it goes with its commit in one flight; in two, where somebody follows it.
+        let simple = effect.around.is_nothing() && effect.late.is_none() && !asked.scope.rollback;
+        let server = self.store.as_postgres().filter(|_| simple);
+        if let Some((server, statement)) = server.zip(effect.write.alone()) {
+            let write = &*effect.write;
+            let shown = |written| present(asked.request, &relation, write, written, &media, upsertable);
+            if once.is_none() && !server.is_followed() {
+                let (taking, touched) = server
+                    .write_statement(
+                        &asked.scope,
+                        statement.0,
+                        statement.1,
+                        || write.taking(),
+                        |taking, row| taking.row(row),
+                    )
+                    .await?;
+                return Ok(shown(taking.done(touched)));
+            }
+            let found = once.map(|once| once.asks());
+            let asks = found.iter().flatten().map(|(sql, params)| Ask::of_house(sql, &params[..])).collect();
+            let before = Before { asks, judge: &Once::is_new };
+            let done = |conn: &mut dyn store::Connection, taking: Taking<'_>, touched| {
+                let answer = shown(taking.done(touched));
+                once.iter().try_for_each(|once| once.keep(conn, &answer.to_stored()))?;
+                Ok(answer)
+            };
+            let take = |taking: &mut Taking<'_>, row: &dyn store::Row| taking.row(row);
+            let written = server.write_followed(&asked.scope, &before, statement, write.taking(), take, done).await?;
+            if let Some(answer) = written {
+                return Ok(answer);
+            }
+        }
+        if let Some(once) = once {
+            let request = asked.request.clone();
             let unit = move |tx: &mut store::Tx<'_>| -> Result<Answer, Failure> {
                 match once.find(tx.conn())? {
                     Found::New => {}
@@ -85,18 +119,8 @@ impl Data {
             // The place under the key is held here and not by the unit, which may be let go after its answer.
             return self.store.write(asked.scope, unit).await;
         }
-        // Where one statement is the whole write, it goes with its commit in one flight. Those whom every write has to pass see it.
         let write = effect.write.clone();
-        let simple = effect.around.is_nothing() && effect.late.is_none() && !asked.scope.rollback;
-        let server = self.store.as_postgres().filter(|server| simple && !server.is_followed());
-        let (written, said) = if let Some((server, (sql, params))) = server.zip(write.alone()) {
-            let (taking, touched) = server
-                .write_statement(&asked.scope, sql, params, || write.taking(), |taking, row| taking.row(row))
-                .await?;
-            (taking.done(touched), Said::default())
-        } else {
-            self.store.write(asked.scope, move |tx| effect.run(tx)).await?
-        };
+        let (written, said) = self.store.write(asked.scope, move |tx| effect.run(tx)).await?;
         Ok(said.shape(present(asked.request, &relation, &write, written, &media, upsertable)))
     }
 

@@ -36,6 +36,7 @@ use bind::Gives;
 use explain::Explain;
 use policy::RoleGuard;
 
+pub(crate) use run::Taking;
 pub(crate) use template::Template;
 
 /// What an insert does when a row is there already.

@@ -164,7 +164,7 @@ impl Audit {
                 block_on(async {
                     let database = db::open(&app).await?;
                     let catalog = Arc::new(database.catalog().await?);
-                    let known = ::audit::forget(&database.into_store(catalog), subject).await?;
+                    let known = ::audit::forget(&database.into_store(catalog), None, subject).await?;
                     output::line(if known { "The key is destroyed." } else { "The log knows no such person." });
                     Ok(EXIT_OK)
                 })

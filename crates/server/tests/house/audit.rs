@@ -1,6 +1,6 @@
 //! The audit log, served: checkpoints for everybody, entries for the service role, cosignatures for other logs.
 
-use audit::{Actor, Details, Outcome, Record, Report, Trust, Wanted, verify};
+use audit::{Outcome, Record, Report, Trust, Wanted, verify};
 use crypto::tlog::{Checkpoint, Note, NoteSigner, ProofFile, VerifierKey, WitnessRequest, leaf_hash};
 use http::Request;
 use kernel::{Id, Micros, Secret, SeededRandom};
@@ -11,21 +11,8 @@ use crate::support::{Home, SCHEMA, service, text};
 
 fn record(number: i64) -> Record {
     let at = Micros(1_700_000_000_000_000 + number);
-    Record {
-        id: Id::new(at, &SeededRandom::new(number.unsigned_abs())),
-        at,
-        actor: Actor { tenant: None, role: "web".to_owned() },
-        personal: None,
-        action: "data.row.inserted".to_owned(),
-        object: format!("public.song/{number}"),
-        outcome: Outcome::Done,
-        policy: None,
-        reason: None,
-        request: None,
-        trace: None,
-        events: None,
-        details: Details::None,
-    }
+    let id = Id::new(at, &SeededRandom::new(number.unsigned_abs()));
+    Record::done((id, at), "web", "data.row.inserted", format!("public.song/{number}"))
 }
 
 /// Adds records, in one unit.
@@ -171,7 +158,7 @@ testkit::both! {
         // Who was at the other end is sealed, and can be erased.
         let address = |found: &[audit::Found]| found[0].personal.as_ref().map(|person| person.address.is_some());
         assert_eq!(address(&found), Some(true));
-        assert!(home.runtime.block_on(audit::forget(&running.store, String::new())).unwrap());
+        assert!(home.runtime.block_on(audit::forget(&running.store, None, String::new())).unwrap());
         let found = home.runtime.block_on(audit::search(&running.store, Wanted::default())).unwrap();
         assert_eq!(address(&found), None);
         let trust = Trust {

@@ -13,6 +13,8 @@ use crate::support::{Home, SCHEMA};
 
 /// Statements that only PostgreSQL is ever told.
 const POSTGRES: &[&str] = &[
+    "audit.append_pending",
+    "audit.number",
     "audit.lock",
     "audit.hold",
     "events.forget_order",

@@ -9,6 +9,7 @@ mod counts;
 mod decode;
 mod failure;
 mod fetch;
+mod followed;
 mod introspect;
 mod lease;
 mod link;
@@ -41,9 +42,11 @@ use self::txn::{Cancel, Mode, Txn};
 use crate::catalog::Catalog;
 use crate::conn::{Connection, Lane, Scope};
 use crate::error::{Error, Result};
-use crate::tx::{Participants, Tx, Unit, new_unit};
+use crate::house;
+use crate::tx::{Event, Participants, Tx, Unit, new_unit};
 
 pub use self::counts::Counts;
+pub use self::followed::Before;
 pub use self::introspect::load_catalog;
 pub use self::listen::Listener;
 pub use self::prepare::prepare_database;
@@ -327,6 +330,11 @@ fn caught<T, E: From<Error>>(f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
 }
 
 impl Inner {
+    /// What tells the changes that the database took down by itself.
+    fn gathers(&self) -> Option<&'static house::Query> {
+        self.participants.iter().find_map(|participant| participant.gathers())
+    }
+
     fn zone(&self, worker: &Worker, scope: &Scope) -> Result<Arc<Zone>> {
         let name = scope.time_zone.as_deref();
         if let Some(zone) = self.zones.known(name) {
@@ -394,8 +402,15 @@ impl Inner {
                     return Ok(value);
                 }
                 let mut events = Vec::new();
-                for participant in self.participants.iter() {
-                    events.extend(participant.gather(&mut txn, id)?);
+                if let Some(gathers) = self.gathers() {
+                    let unit = [house::text(id.to_string())];
+                    txn.as_house(&mut |conn| {
+                        gathers.each(conn, &unit, |row| {
+                            events.push(Event::of_row(row)?);
+                            Ok(())
+                        })?;
+                        Ok(())
+                    })?;
                 }
                 let written = events.len();
                 events.extend(said);

@@ -45,6 +45,24 @@ pub struct Ask<'a> {
     pub sql: &'a str,
     /// Its parameters.
     pub params: Cow<'a, [Param]>,
+    /// It runs with the rights of the house rather than the caller's: for statements on the house's own tables.
+    pub house: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// A statement of the caller's.
+    pub fn new(sql: &'a str, params: impl Into<Cow<'a, [Param]>>) -> Self {
+        Self { sql, params: params.into(), house: false }
+    }
+
+    /// A statement of the house's own.
+    pub fn of_house(sql: &'a str, params: impl Into<Cow<'a, [Param]>>) -> Self {
+        Self { house: true, ..Self::new(sql, params) }
+    }
+
+    fn rights(&self) -> Rights {
+        if self.house { Rights::House } else { Rights::Caller }
+    }
 }
 
 /// Statements that leave together.
@@ -128,12 +146,12 @@ impl PostgresEngine {
                 attempts += 1;
                 let zone = self.inner.zones.get(scope.time_zone.as_deref(), &lease.session().link.client).await?;
                 let mut kept = make();
-                let wave = Wave { asks: vec![Ask { sql, params: Cow::Borrowed(params) }], last: true };
+                let wave = Wave { asks: vec![Ask::new(sql, params)], last: true };
                 let mut flight = Flight::new(&mut lease, scope, &zone, Mode::Write);
                 let done = flight.fly(&wave, &mut |_, row| each(&mut kept, row)).await;
                 let disturbed = flight.disturbed;
                 match done {
-                    Ok(changed) => return Ok((kept, changed)),
+                    Ok(changed) => return Ok((kept, changed.iter().sum())),
                     Err(_) if disturbed && attempts == 1 => lease = self.inner.statements.another(lease).await?,
                     Err(error) if failure::is_transient(&error) => {
                         // Nothing of it remains, so it may be run again.
@@ -158,25 +176,34 @@ impl PostgresEngine {
     }
 }
 
-async fn in_time<T>(scope: &Scope, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn in_time<T>(scope: &Scope, work: impl Future<Output = Result<T>>) -> Result<T> {
     let deadline = tokio::time::Instant::now() + scope.timeout + GRACE;
     // On the heap: whoever waits for it is moved about, and this is large.
     let done = tokio::time::timeout_at(deadline, Box::pin(work)).await;
     done.unwrap_or_else(|_| Err(Error::sql("57014", "canceling statement due to statement timeout")))
 }
 
+/// Whose rights statements run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rights {
+    Caller,
+    House,
+}
+
 /// A transaction on a connection that is lent to it.
-struct Flight<'f, 'l> {
+pub(super) struct Flight<'f, 'l> {
     lease: &'f mut Lease<'l>,
     scope: &'f Scope,
     zone: &'f Arc<Zone>,
     mode: Mode,
     /// `begin` and the settings have been answered.
     open: bool,
+    /// Whose the role is.
+    rights: Rights,
     /// The connection must not be used again.
     broken: bool,
     /// It failed because of what somebody before did to the session; another connection will do better.
-    disturbed: bool,
+    pub(super) disturbed: bool,
 }
 
 /// A message that was sent, or waits for its first poll.
@@ -208,8 +235,8 @@ impl<T> Sent<'_, T> {
 }
 
 impl<'f, 'l> Flight<'f, 'l> {
-    fn new(lease: &'f mut Lease<'l>, scope: &'f Scope, zone: &'f Arc<Zone>, mode: Mode) -> Self {
-        Self { lease, scope, zone, mode, open: false, broken: false, disturbed: false }
+    pub(super) fn new(lease: &'f mut Lease<'l>, scope: &'f Scope, zone: &'f Arc<Zone>, mode: Mode) -> Self {
+        Self { lease, scope, zone, mode, open: false, rights: Rights::Caller, broken: false, disturbed: false }
     }
 
     /// Runs a read, wave by wave.
@@ -237,7 +264,7 @@ impl<'f, 'l> Flight<'f, 'l> {
 
     /// Ends a transaction that changed nothing, without waiting for it: what this connection sends next comes after it. Should the
     /// server refuse even this, the next `begin` is refused in turn.
-    fn end_unseen(&mut self) {
+    pub(super) fn end_unseen(&mut self) {
         if self.broken {
             return;
         }
@@ -250,21 +277,36 @@ impl<'f, 'l> Flight<'f, 'l> {
         self.lease.clean = true;
     }
 
-    /// Sends a wave, hands over the rows with the statement's number, and says how many rows the statements changed or gave.
-    async fn fly(
+    /// Ends a transaction that is to be run again elsewhere, and waits until nothing of it is held any more.
+    pub(super) async fn end(&mut self) {
+        if !self.broken {
+            // Also behind a commit that was refused. A connection that cannot even do that is not used again.
+            self.broken = self.lease.session().link.client.batch_execute("rollback").await.is_err();
+            self.open = false;
+        }
+        self.lease.clean = !self.broken;
+    }
+
+    /// Forgets what is prepared on its connection.
+    pub(super) fn forget_statements(&mut self) {
+        self.lease.session().link.forget_all();
+    }
+
+    /// Sends a wave, hands over the rows with the statement's number, and says how many rows each statement changed or gave.
+    pub(super) async fn fly(
         &mut self,
         wave: &Wave<'_>,
         each: &mut (dyn FnMut(usize, &dyn Row) -> Result<()> + Send),
-    ) -> Result<u64> {
+    ) -> Result<Vec<u64>> {
         // From the first message on, a task that is dropped leaves an unknown end.
         self.lease.clean = false;
-        let role = self.scope.role.as_deref();
+        let caller = self.scope.role.as_deref();
         if !self.open {
             self.lease.session().settle(self.scope).await.inspect_err(|_| self.lease.clean = true)?;
         }
         let session = self.lease.session();
         let mut known: Vec<Option<Arc<Prepared>>> =
-            wave.asks.iter().map(|ask| session.link.prepared(role, ask.sql)).collect();
+            wave.asks.iter().map(|ask| session.link.prepared(caller.filter(|_| !ask.house), ask.sql)).collect();
         if known.iter().any(Option::is_none) {
             self.prepare(wave, &mut known).await?;
         }
@@ -280,15 +322,25 @@ impl<'f, 'l> Flight<'f, 'l> {
         let session = self.lease.session();
         let client = &session.link.client;
         let begin = (!open).then(|| (sent(client.batch_execute(begins(mode))), sent(session.set(scope))));
-        let mut asks: Vec<(Arc<Prepared>, Sent<'_, RowStream>)> = Vec::with_capacity(wave.asks.len());
+        let mut rights = self.rights;
+        let mut turn = |wanted: Rights| {
+            let turns = wanted != std::mem::replace(&mut rights, wanted) && caller.is_some();
+            turns.then(|| {
+                let role = role_text(caller.filter(|_| wanted == Rights::Caller));
+                sent(async move { client.batch_execute(&role).await })
+            })
+        };
+        let mut asks: Vec<Asked<'_>> = Vec::with_capacity(wave.asks.len());
         for (ask, prepared) in wave.asks.iter().zip(known) {
             let prepared = prepared.expect("what was not known has been prepared");
             let values = params::encode(&ask.params);
             let statement = prepared.clone();
             let query = async move { client.query_raw(&statement.statement, values.iter()).await };
-            asks.push((prepared, sent(query)));
+            asks.push(Asked { role: turn(ask.rights()), prepared, rows: sent(query) });
         }
-        let end = wave.last.then(|| sent(client.batch_execute("commit")));
+        // What was put off until the commit is judged with the caller's rights.
+        let end = wave.last.then(|| (turn(Rights::Caller), sent(client.batch_execute("commit"))));
+        self.rights = rights;
         let outcome = land(begin, asks, end, zone, each).await;
         self.open = !wave.last;
         match outcome {
@@ -333,8 +385,18 @@ impl<'f, 'l> Flight<'f, 'l> {
                 continue;
             }
             let session = self.lease.session();
+            let role = scope.role.clone().filter(|_| !ask.house);
+            if ask.rights() != self.rights && scope.role.is_some() {
+                let turned = session.link.client.batch_execute(&role_text(role.as_deref())).await;
+                self.rights = ask.rights();
+                if let Err(error) = turned {
+                    self.end_unseen();
+                    return Err(failure::of(&error));
+                }
+            }
+            let session = self.lease.session();
             match session.link.client.prepare(ask.sql).await {
-                Ok(statement) => *known = Some(session.link.keep(scope.role.clone(), ask.sql, statement)),
+                Ok(statement) => *known = Some(session.link.keep(role, ask.sql, statement)),
                 Err(error) => {
                     self.end_unseen();
                     return Err(failure::of(&error));
@@ -372,14 +434,26 @@ impl Landing {
     }
 }
 
+/// A statement that was sent, and the change of role before it.
+struct Asked<'s> {
+    role: Option<Sent<'s, ()>>,
+    prepared: Arc<Prepared>,
+    rows: Sent<'s, RowStream>,
+}
+
+/// The command that makes this the transaction's role: the caller's, or the house's.
+fn role_text(caller: Option<&str>) -> String {
+    format!("set local role {}", caller.map_or_else(|| "none".to_owned(), values::quote::ident))
+}
+
 /// Polls everything once, in order, so that it is on its way; then takes the answers, in the same order.
 async fn land(
     mut begin: Option<(Sent<'_, ()>, Sent<'_, ()>)>,
-    mut asks: Vec<(Arc<Prepared>, Sent<'_, RowStream>)>,
-    mut end: Option<Sent<'_, ()>>,
+    mut asks: Vec<Asked<'_>>,
+    mut end: Option<(Option<Sent<'_, ()>>, Sent<'_, ()>)>,
     zone: &Arc<Zone>,
     each: &mut (dyn FnMut(usize, &dyn Row) -> Result<()> + Send),
-) -> Result<u64, Landing> {
+) -> Result<Vec<u64>, Landing> {
     let mut polled = false;
     std::future::poll_fn(|context| {
         // Sending never waits; the answers wake whoever waits for them later.
@@ -388,10 +462,16 @@ async fn land(
                 begin.send(context);
                 set.send(context);
             }
-            for (_, ask) in &mut asks {
-                ask.send(context);
+            for ask in &mut asks {
+                if let Some(role) = &mut ask.role {
+                    role.send(context);
+                }
+                ask.rows.send(context);
             }
-            if let Some(end) = &mut end {
+            if let Some((role, end)) = &mut end {
+                if let Some(role) = role {
+                    role.send(context);
+                }
                 end.send(context);
             }
         }
@@ -403,17 +483,23 @@ async fn land(
         set.answer().await.map_err(|error| Landing { error, step: Step::Settings })?;
     }
     let failed = |error| Landing { error, step: Step::Statement };
-    let mut changed = 0;
-    for (number, (prepared, ask)) in asks.into_iter().enumerate() {
-        let mut rows = pin!(ask.answer().await.map_err(failed)?);
+    let mut changed = Vec::with_capacity(asks.len());
+    for (number, Asked { role, prepared, rows }) in asks.into_iter().enumerate() {
+        if let Some(role) = role {
+            role.answer().await.map_err(failed)?;
+        }
+        let mut rows = pin!(rows.answer().await.map_err(failed)?);
         let mut count = 0;
         while let Some(row) = rows.try_next().await.map_err(|error| failed(failure::of(&error)))? {
             each(number, &PgRow { row: &row, decoders: &prepared.decoders, zone }).map_err(failed)?;
             count += 1;
         }
-        changed += rows.rows_affected().unwrap_or(count);
+        changed.push(rows.rows_affected().unwrap_or(count));
     }
-    if let Some(end) = end {
+    if let Some((role, end)) = end {
+        if let Some(role) = role {
+            role.answer().await.map_err(failed)?;
+        }
         end.answer().await.map_err(failed)?;
     }
     Ok(changed)
