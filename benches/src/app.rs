@@ -107,6 +107,8 @@ pub struct Start<'a> {
     pub postgres: Option<&'a str>,
     /// `full` or `normal`.
     pub synchronous: &'a str,
+    /// Further settings, as the environment has them.
+    pub settings: &'a [(&'a str, &'a str)],
 }
 
 impl Start<'_> {
@@ -119,6 +121,7 @@ impl Start<'_> {
             Some(url) => command.env("MAINSTAY_STORE__URL", url),
             None => command.env_remove("MAINSTAY_STORE__URL"),
         };
+        command.envs(self.settings.iter().copied());
         Process::start(&mut command)
     }
 }

@@ -55,13 +55,19 @@ impl Shape {
         self
     }
 
+    /// The same, each under an idempotency key of its own.
+    pub fn with_key(mut self) -> Self {
+        self.headers.push_str("Idempotency-Key: \"{}\"\r\n");
+        self
+    }
+
     fn request(&self, number: u64) -> Vec<u8> {
         let number = number.to_string();
         let mut out = format!(
             "{} {} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n{}",
             self.method,
             self.path.replace("{}", &number),
-            self.headers
+            self.headers.replace("{}", &number)
         );
         match &self.body {
             Some(body) => {

@@ -11,7 +11,7 @@ use crate::load::{self, Shape, Window};
 use crate::process::{Process, mainstay, move_to_client_core};
 use crate::report::{self, Case, Floor};
 use crate::stats::Figure;
-use crate::{group, micro};
+use crate::{group, micro, units};
 
 /// Measures everything that was asked for.
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -25,6 +25,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     bench.sqlite(&app)?;
     bench.normal(&app)?;
     bench.chinook(None)?;
+    units::run(&bench, &app)?;
     if let Some(server) = &args.postgres {
         bench.postgres(&app, server)?;
     }
@@ -34,10 +35,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Bench<'a> {
-    args: &'a Args,
-    binary: &'a Path,
-    dir: &'a Path,
+pub struct Bench<'a> {
+    /// What was asked for.
+    pub args: &'a Args,
+    /// The server.
+    pub binary: &'a Path,
+    /// Where databases are made.
+    pub dir: &'a Path,
 }
 
 /// The reads of the 100,000-row table: name, path, numbers, connections, the floor's path, goal.
@@ -74,7 +78,7 @@ const CHINOOK: &[(&str, &str, u64)] = &[
 impl Bench<'_> {
     fn sqlite(&self, app: &Path) -> Result<(), Failure> {
         let data = self.dir.join("full");
-        let start = Start { binary: self.binary, app, data: &data, postgres: None, synchronous: "full" };
+        let start = Start { binary: self.binary, app, data: &data, postgres: None, synchronous: "full", settings: &[] };
         let server = start.now()?;
         self.starts(&start, server)?;
         let server = start.now()?;
@@ -197,7 +201,8 @@ impl Bench<'_> {
             return Ok(());
         }
         let data = self.dir.join("normal");
-        let start = Start { binary: self.binary, app, data: &data, postgres: None, synchronous: "normal" };
+        let start =
+            Start { binary: self.binary, app, data: &data, postgres: None, synchronous: "normal", settings: &[] };
         let server = start.now()?;
         self.inserts("SQLite NORMAL", &server, "normal")
     }
@@ -208,7 +213,7 @@ impl Bench<'_> {
             return Ok(());
         }
         let (app, data) = (app::chinook(), self.dir.join(format!("chinook-{engine}")));
-        let start = Start { binary: self.binary, app: &app, data: &data, postgres, synchronous: "full" };
+        let start = Start { binary: self.binary, app: &app, data: &data, postgres, synchronous: "full", settings: &[] };
         let server = start.now()?;
         for (name, path, numbers) in CHINOOK {
             let name = format!("{engine} Chinook: {name}");
@@ -228,7 +233,8 @@ impl Bench<'_> {
     fn postgres(&self, app: &Path, server_url: &str) -> Result<(), Failure> {
         let url = app::fresh_postgres(server_url, "mainstay_bench")?;
         let data = self.dir.join("postgres");
-        let start = Start { binary: self.binary, app, data: &data, postgres: Some(&url), synchronous: "full" };
+        let start =
+            Start { binary: self.binary, app, data: &data, postgres: Some(&url), synchronous: "full", settings: &[] };
         let server = start.now()?;
         let name = "PostgreSQL: point read against raw tokio-postgres";
         if self.args.wants(name) {

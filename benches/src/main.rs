@@ -15,6 +15,7 @@ mod report;
 mod rivals;
 mod sqlite;
 mod stats;
+mod units;
 
 use args::Args;
 

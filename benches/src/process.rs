@@ -184,3 +184,32 @@ pub fn mainstay(named: Option<&Path>) -> Result<PathBuf, Failure> {
         .find(|path| path.file_name().is_some_and(|name| name == "mainstay"));
     binary.ok_or_else(|| "the server could not be built".into())
 }
+
+/// The process that all of PostgreSQL's others are children of.
+pub fn postmaster(url: &str) -> Result<u32, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let backend: i32 = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        client.query_one("select pg_backend_pid()", &[]).await?.try_get(0)
+    })?;
+    let parent = stat(backend.unsigned_abs()).get(1).and_then(|text| text.parse().ok());
+    parent.ok_or_else(|| "PostgreSQL is not on this machine".into())
+}
+
+/// CPU time of PostgreSQL's processes, those that ended included.
+pub fn cluster_cpu_us(postmaster: u32) -> f64 {
+    let ended: f64 =
+        stat(postmaster).get(13..15).unwrap_or_default().iter().filter_map(|t| t.parse::<f64>().ok()).sum();
+    let children = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse::<u32>().ok()?;
+        (stat(pid).get(1)?.parse::<u32>().ok()? == postmaster).then(|| cpu_us(pid))
+    });
+    ended * 1e4 + cpu_us(postmaster) + children.sum::<f64>()
+}
+
+/// The fields of /proc's stat after the name: state, parent, ….
+fn stat(pid: u32) -> Vec<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::app::{self, Start};
 use crate::args::{Args, Failure};
 use crate::load::{self, Shape};
-use crate::process::{Process, cpu_us, mainstay, move_to_client_core};
+use crate::process::{Process, cluster_cpu_us, mainstay, move_to_client_core, postmaster};
 use crate::stats::{Figure, short};
 use crate::{group, macros};
 
@@ -38,11 +38,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     move_to_client_core();
     let mut all = Vec::new();
     let (full, other) = (dir.join("full"), dir.join("postgres"));
-    let start = Start { binary: &binary, app: &folder, data: &full, postgres: None, synchronous: "full" };
+    let start =
+        Start { binary: &binary, app: &folder, data: &full, postgres: None, synchronous: "full", settings: &[] };
     all.push(ours("Mainstay, SQLite", start.now()?, None));
     if let Some(server) = &args.postgres {
         let url = app::fresh_postgres(server, "mainstay_bench")?;
-        let start = Start { binary: &binary, app: &folder, data: &other, postgres: Some(&url), synchronous: "full" };
+        let start = Start {
+            binary: &binary,
+            app: &folder,
+            data: &other,
+            postgres: Some(&url),
+            synchronous: "full",
+            settings: &[],
+        };
         let process = start.now()?;
         let postmaster = Some(postmaster(&url)?);
         all.push(ours("Mainstay, PostgreSQL", process, postmaster));
@@ -275,33 +283,4 @@ fn exchange(
 
 fn free_address() -> Result<String, Failure> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
-}
-
-/// The process that all of PostgreSQL's others are children of.
-fn postmaster(url: &str) -> Result<u32, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let backend: i32 = runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-        tokio::spawn(connection);
-        client.query_one("select pg_backend_pid()", &[]).await?.try_get(0)
-    })?;
-    let parent = stat(backend.unsigned_abs()).get(1).and_then(|text| text.parse().ok());
-    parent.ok_or_else(|| "PostgreSQL is not on this machine".into())
-}
-
-/// CPU time of PostgreSQL's processes, those that ended included.
-fn cluster_cpu_us(postmaster: u32) -> f64 {
-    let ended: f64 =
-        stat(postmaster).get(13..15).unwrap_or_default().iter().filter_map(|t| t.parse::<f64>().ok()).sum();
-    let children = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse::<u32>().ok()?;
-        (stat(pid).get(1)?.parse::<u32>().ok()? == postmaster).then(|| cpu_us(pid))
-    });
-    ended * 1e4 + cpu_us(postmaster) + children.sum::<f64>()
-}
-
-/// The fields of /proc's stat after the name: state, parent, ….
-fn stat(pid: u32) -> Vec<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
