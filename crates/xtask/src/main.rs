@@ -2,7 +2,7 @@
 //!
 //! ## What
 //! `cargo x check` judges the house by its law; `cargo x test` does all that a change must pass; `cargo x new-room` lays out a room;
-//! `cargo x fuzz` lets libFuzzer try the parsers; `cargo x crash` kills the server many times; `cargo x clients` runs real clients; `cargo x oracle` replays the request cases against a real PostgREST.
+//! `cargo x fuzz` lets libFuzzer try the parsers; `cargo x crash` kills the server many times; `cargo x sim` lets the simulator do so to the rooms; `cargo x clients` runs real clients; `cargo x oracle` replays the request cases against a real PostgREST.
 //!
 //! ## Words
 //! A *law* is a function from the house to the places that break it ([`law`]). A *step* of the test command is a check or the tests.
@@ -22,6 +22,7 @@ mod house;
 mod law;
 mod postgres;
 mod room;
+mod sim;
 mod source;
 mod test;
 mod tests_run;
@@ -43,6 +44,8 @@ cargo x fuzz [TARGET] [--seconds N]
                            parsers and values on inputs that grow by coverage; wants a C++ compiler
 cargo x crash [--kills N] [--writers N] [--seed N] [sqlite|postgres]
                            kills the server over and over under clients that retry by key
+cargo x sim [--seeds N] [--from N] [sqlite|postgres]
+                           idempotency, events and the audit log under crashes, from seeds
 cargo x clients            unmodified supabase-js and postgrest-py from npm and PyPI against the server, on both engines
 cargo x oracle [ARGS]      the request cases against a real PostgREST (tools/oracle/README.md)
 ";
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         ["clients"] => clients::run(),
         ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["sim", rest @ ..] => sim::run(rest),
         ["oracle", rest @ ..] => oracle(rest),
         ["help" | "--help" | "-h"] => {
             say(HELP);
