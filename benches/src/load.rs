@@ -55,9 +55,11 @@ impl Shape {
         self
     }
 
-    /// The same, each under an idempotency key of its own.
+    /// The same, each under an idempotency key of its own: one that no other window has, or it would be answered from what is stored.
     pub fn with_key(mut self) -> Self {
-        self.headers.push_str("Idempotency-Key: \"{}\"\r\n");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let window = now.map_or(0, |time| time.as_nanos());
+        self.headers.push_str(&format!("Idempotency-Key: \"{window}-{{}}\"\r\n"));
         self
     }
 
