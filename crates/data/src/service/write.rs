@@ -94,8 +94,10 @@ impl Data {
                 Ok(answer)
             };
             let take = |taking: &mut Taking<'_>, row: &dyn store::Row| taking.row(row);
-            let written = server.write_followed(&asked.scope, &before, statement, write.taking(), take, done).await?;
-            if let Some(answer) = written {
+            // On the heap: it is large.
+            let followed =
+                Box::pin(server.write_followed(&asked.scope, &before, statement, write.taking(), take, done));
+            if let Some(answer) = followed.await? {
                 return Ok(answer);
             }
         }

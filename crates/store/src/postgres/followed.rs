@@ -57,7 +57,6 @@ impl PostgresEngine {
             let id = new_unit(SystemClock.now().0, &SystemRandom);
             let told = [text(id.to_string()), text(scope.context())];
             let gathers = inner.gathers().map(|query| query.sql(Engine::Postgres));
-            // Whoever has the next word may set these: no change of role for them alone.
             if !inner.participants.iter().all(|participant| participant.flies(scope, SystemClock.now().0)) {
                 return Ok(None);
             }
@@ -65,6 +64,7 @@ impl PostgresEngine {
             let zone = inner.zones.get(scope.time_zone.as_deref(), &lease.session().link.client).await?;
             let mut flight = Flight::new(&mut lease, scope, &zone, Mode::Write);
             let mut at = 0;
+            // Whoever has the next word may set these: no change of role for them alone.
             let unit = |house| Ask { house, ..Ask::new(UNIT, &told[..]) };
             if !before.asks.is_empty() {
                 let mut wave = Wave { asks: vec![unit(true)], last: false };
