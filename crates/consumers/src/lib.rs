@@ -19,7 +19,7 @@
 //!
 //! # Walk
 //! [`Consumers`] has the use cases: a group's life in `service`, [`Consumers::pull`] in `deliver`, acknowledging in `settle`, what failed for good
-//! in `dead`. `rules` decides, `store` has the SQL, [`present`] what the wire sees.
+//! in `dead`. [`Inbox`] is the header by which a consumer's write and its acknowledgement become one unit. `rules` decides, `store` has the SQL, [`present`] what the wire sees.
 //!
 //! # Not here
 //! Who may consume (`server`); the log itself (`events`).
@@ -27,6 +27,7 @@
 mod dead;
 mod deliver;
 mod error;
+mod inbox;
 mod model;
 pub mod present;
 mod rules;
@@ -35,6 +36,7 @@ mod settle;
 mod store;
 
 pub use error::{CODES, ConsumersError, GROUP_NOT_FOUND, GROUPS_FULL, LETTER_NOT_FOUND, PARTITIONS_FIXED};
+pub use inbox::Inbox;
 pub use model::{
     Ask, Created, DeadLetter, Delivery, Durable, Group, Partition, Pulled, Seek, Settings, Settled, Start, Status,
     Wanted,

@@ -33,5 +33,5 @@ mod store;
 pub use error::{CODES, IN_FLIGHT, KEY_INVALID, KEY_REUSED};
 pub use model::{Claim, Key, Stored};
 pub use rules::{Asking, derive, wait_of};
-pub use service::{Config, Idempotency, Once, Running};
+pub use service::{Beside, Config, Idempotency, Once, Running};
 pub use store::{Found, QUERIES, TABLES};

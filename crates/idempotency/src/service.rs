@@ -37,11 +37,22 @@ pub struct Idempotency {
     running: Arc<Mutex<HashMap<[u8; 32], Arc<Notify>>>>,
 }
 
+/// Something that belongs to the unit of a request under a key, also when the request was done before.
+pub type Beside = Arc<dyn Fn(&mut dyn Connection) -> store::Result<()> + Send + Sync>;
+
 /// What a unit needs of a request under a key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Once {
     claim: Claim,
     retention: Duration,
+    beside: Option<Beside>,
+}
+
+impl std::fmt::Debug for Once {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { claim, retention, beside } = self;
+        write!(f, "Once({claim:?}, {retention:?}, beside: {})", beside.is_some())
+    }
 }
 
 impl Once {
@@ -50,7 +61,15 @@ impl Once {
     /// # Errors
     /// Those of the store.
     pub fn find(&self, conn: &mut dyn Connection) -> store::Result<Found> {
-        self.claim.find(conn)
+        let found = self.claim.find(conn)?;
+        if matches!(found, Found::Answer(_)) {
+            self.also(conn)?;
+        }
+        Ok(found)
+    }
+
+    fn also(&self, conn: &mut dyn Connection) -> store::Result<()> {
+        self.beside.as_ref().map_or(Ok(()), |beside| beside(conn))
     }
 
     /// What finds it out on PostgreSQL, as statements; [`Once::is_new`] judges their rows.
@@ -73,7 +92,8 @@ impl Once {
     pub fn keep(&self, conn: &mut dyn Connection, answer: &Stored) -> store::Result<()> {
         let retention = i64::try_from(self.retention.as_micros()).unwrap_or(i64::MAX);
         let until = conn.now().saturating_add(retention);
-        self.claim.keep(conn, answer, until)
+        self.claim.keep(conn, answer, until)?;
+        self.also(conn)
     }
 }
 
@@ -88,7 +108,21 @@ pub struct Running {
 impl Running {
     /// What its unit needs.
     pub fn once(&self) -> Once {
-        self.once
+        self.once.clone()
+    }
+
+    /// Keeps the answer for another time than is usual.
+    #[must_use]
+    pub fn kept_for(mut self, retention: Duration) -> Self {
+        self.once.retention = retention;
+        self
+    }
+
+    /// Has something done in the same unit, also when the request was done before. It may run more than once.
+    #[must_use]
+    pub fn beside(mut self, beside: Beside) -> Self {
+        self.once.beside = Some(beside);
+        self
     }
 }
 
@@ -139,7 +173,7 @@ impl Idempotency {
     }
 
     fn runs(&self, claim: Claim) -> Running {
-        Running { once: Once { claim, retention: self.config.retention }, others: self.running.clone() }
+        Running { once: Once { claim, retention: self.config.retention, beside: None }, others: self.running.clone() }
     }
 
     /// Forgets what is old, in small transactions, until nothing is left to forget; returns how many answers.

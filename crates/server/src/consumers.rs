@@ -1,13 +1,15 @@
 //! `/events/v1/groups`: groups of consumers over the log of events, for roles that row security does not bind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::consumers::{Ask, Consumers, ConsumersError, Created, Durable, Seek, Wanted, present};
+use ::consumers::{Ask, Consumers, ConsumersError, Created, Durable, Inbox, Seek, Wanted, present};
 use bytes::Bytes;
 use data::Caller;
 use http::header::{ALLOW, CACHE_CONTROL};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use idempotency::{Key, Running, derive};
 use kernel::error::{FORBIDDEN, INVALID, NOT_FOUND};
 use kernel::{Error, Result};
 use serde::Deserialize;
@@ -22,6 +24,8 @@ use crate::routes::METHOD_NOT_ALLOWED;
 
 /// Where groups are.
 pub const GROUPS: &str = "/events/v1/groups";
+/// Names the event that a write is the effect of; in answers, what became of the delivery.
+const INBOX: HeaderName = HeaderName::from_static("mainstay-inbox");
 /// Bytes of a request's body.
 pub const BODY_MAX: usize = 256 * 1024;
 /// Events of one pull.
@@ -43,6 +47,8 @@ pub struct Groups {
     pub consumers: Arc<Consumers>,
     /// Where it keeps them.
     pub store: Arc<Store>,
+    /// How long the effect of an event is remembered.
+    pub remembered: Duration,
 }
 
 #[derive(Deserialize)]
@@ -273,6 +279,54 @@ fn seek_of(body: &SeekBody) -> Result<Seek> {
         (None, None, Some("end")) => Ok(Seek::End),
         (None, None, Some(_)) => Err(refuse("to", "start or end")),
         _ => Err(Error::new(&INVALID, "A body has one of after, time and to.")),
+    }
+}
+
+/// A write that is the effect of an event.
+pub struct Effect {
+    inbox: Inbox,
+    /// Whether the delivery was acknowledged in the write's unit.
+    acked: Arc<AtomicBool>,
+}
+
+impl Effect {
+    /// As the request's headers say.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>> {
+        let inbox = Inbox::parse(headers.get_all(INBOX).iter().map(HeaderValue::as_bytes))?;
+        Ok(inbox.map(|inbox| Self { inbox, acked: Arc::default() }))
+    }
+
+    /// The key under which it is done once.
+    pub(crate) fn key(&self) -> Result<Key> {
+        let Inbox { group, source, id, step, .. } = &self.inbox;
+        let derived = derive(&derive(group.as_str(), source), &derive(id, step));
+        let key = Key::parse(std::iter::once(derived.as_bytes()))?;
+        key.ok_or_else(|| Error::internal("a derived key is not empty"))
+    }
+}
+
+impl Groups {
+    /// A write that remembers its event, and acknowledges its delivery in its own unit where it was told to.
+    pub(crate) fn within(&self, effect: &Effect, running: Running) -> Running {
+        let running = running.kept_for(self.remembered);
+        let Some(lease) = effect.inbox.ack.clone() else { return running };
+        let (group, acked) = (effect.inbox.group.clone(), effect.acked.clone());
+        running.beside(Arc::new(move |conn| {
+            acked.store(Consumers::ack_within(conn, &group, &lease)?, Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// Says in the answer what became of the delivery.
+    pub(crate) fn settled(&self, effect: &Effect, answer: &mut Response) {
+        if effect.inbox.ack.is_none() || !answer.status().is_success() {
+            return;
+        }
+        let acked = effect.acked.load(Ordering::Relaxed);
+        answer.headers_mut().insert(INBOX, HeaderValue::from_static(if acked { "acked" } else { "stale" }));
+        if acked {
+            self.consumers.wake();
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl House {
                     front: front.clone(),
                     readers: settings.events.reader_roles.clone(),
                 },
-                groups: Groups { consumers, store: store.clone() },
+                groups: Groups { consumers, store: store.clone(), remembered: remembered(settings) },
                 intake: Intake::new(store.clone(), idempotency, schemas.clone(), intake::Config::of(settings)),
                 registry: Shelf { store: store.clone(), schemas, readers: settings.events.intake_roles.clone() },
                 audit,
@@ -302,9 +302,14 @@ fn cors(settings: &Settings) -> Cors {
     let origins = settings.cors.allowed_origins.clone();
     let exposed = HeaderValue::from_static(
         "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
-         Range-Unit, X-Request-Id, Idempotency-Replayed",
+         Range-Unit, X-Request-Id, Idempotency-Replayed, Mainstay-Inbox",
     );
     Cors { origins: (!origins.is_empty()).then_some(origins), exposed }
+}
+
+/// How long effects of events are remembered: long enough for a dead letter of the oldest event to be tried again.
+fn remembered(settings: &Settings) -> Duration {
+    Duration::from_secs(settings.events.retention_hours * 3_600) * 2
 }
 
 fn events_config(settings: &Settings) -> events::Config {

@@ -152,7 +152,7 @@ impl Intake {
         // Judged by a registry that is not the present one any more, it is judged again.
         let mut registry = self.schemas.registry();
         for _ in 0..TRIES {
-            if let Some(answer) = self.take(&came, strict, &registry, scope.clone(), once).await? {
+            if let Some(answer) = self.take(&came, strict, &registry, scope.clone(), once.clone()).await? {
                 return Ok(answer);
             }
             registry = self.schemas.refresh(&self.store).await.map_err(feed::failed)?;
@@ -240,7 +240,7 @@ impl Intake {
         let done = self
             .store
             .write(scope, move |tx: &mut Tx<'_>| -> std::result::Result<(Stored, bool), Failure> {
-                if let Some(once) = once {
+                if let Some(once) = &once {
                     match once.find(tx.conn())? {
                         Found::New => {}
                         Found::Answer(stored) => {
@@ -260,7 +260,7 @@ impl Intake {
                 }
                 let new = events::take(tx, &incoming)?;
                 let answer = tell(&new);
-                if let Some(once) = once {
+                if let Some(once) = &once {
                     once.keep(tx.conn(), &answer)?;
                 }
                 Ok((answer, false))

@@ -12,7 +12,7 @@ use http::request::Parts as Head;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use idempotency::{Asking, Claim, Idempotency, Key, Running};
-use kernel::error::{INTERNAL, NOT_FOUND, TIMEOUT, UNAUTHENTICATED};
+use kernel::error::{INTERNAL, INVALID, NOT_FOUND, TIMEOUT, UNAUTHENTICATED};
 use kernel::{Code, Error, RequestId, Result, Retry};
 use serde_json::json;
 use store::Origin;
@@ -22,8 +22,9 @@ use web::health::{Health, Probe};
 use web::{Body, Handler, Request, Response, Route, problem, response};
 
 use crate::audit::{self, AUDIT, Log, Seen};
-use crate::consumers::{self, GROUPS, Groups};
+use crate::consumers::{self, Effect, GROUPS, Groups};
 use crate::describe;
+use crate::feed::Feed;
 use crate::feed::{self, Feed};
 use crate::front::{Desk, Front};
 use crate::intake::Intake;
@@ -274,38 +275,66 @@ impl Routes {
             if request.head.method != Method::GET {
                 caller.origin = Some(Arc::new(origin(&request)));
             }
-            let running = self.once(&request.head, &parts, &caller).await?;
+            let (running, effect) = self.once(&request.head, &parts, &caller).await?;
             let answer = desk.data.handle_once(&parts, &caller, running).await;
             if let Some((log, seen)) = &seen {
                 log.note(seen, Some(&caller), &answer);
             }
-            Ok(present(answer))
+            let mut response = present(answer);
+            if let Some(effect) = effect {
+                self.logs.groups.settled(&effect, &mut response);
+            }
+            Ok(response)
         }
     }
 
-    /// Begins a write that came under an `Idempotency-Key`. What decides about the effect or the form of its answer is part of what the
-    /// request is.
-    async fn once(&self, head: &Head, parts: &Parts<'_>, caller: &Caller) -> Result<Option<Arc<Running>>> {
+    /// Begins a write that came under an `Idempotency-Key`, or as the effect of an event. What decides about the effect or the form of its
+    /// answer is part of what the request is.
+    async fn once(
+        &self,
+        head: &Head,
+        parts: &Parts<'_>,
+        caller: &Caller,
+    ) -> Result<(Option<Arc<Running>>, Option<Box<Effect>>)> {
         if !matches!(head.method, Method::POST | Method::PATCH | Method::PUT | Method::DELETE) {
-            return Ok(None);
+            return Ok((None, None));
         }
         let values = head.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
-        let Some(key) = Key::parse(values)? else { return Ok(None) };
+        let (key, effect) = (Key::parse(values)?, Effect::of(&head.headers)?.map(Box::new));
+        let key = match (key, &effect) {
+            (None, None) => return Ok((None, None)),
+            (Some(key), None) => key,
+            (None, Some(effect)) => effect.key()?,
+            (Some(_), Some(_)) => {
+                return Err(Error::new(&INVALID, "A request has an Idempotency-Key or a Mainstay-Inbox, not both."));
+            }
+        };
         let preferences: Vec<&str> = (parts.prefer.iter().flat_map(|header| header.split(',')).map(str::trim))
             .filter(|word| !word.starts_with("wait="))
             .collect();
         let (accept, prefer) = (parts.accept.join(","), preferences.join(","));
-        let asking = Asking {
+        let (profile, content) = (parts.content_profile.unwrap_or(""), parts.content_type.unwrap_or(""));
+        let mut asking = Asking {
             actor: &["", &caller.role, &caller.subject],
             method: parts.method,
             path: head.uri.path(),
             query: parts.query,
-            headers: &[&accept, &prefer, parts.content_profile.unwrap_or(""), parts.content_type.unwrap_or("")],
+            headers: &[&accept, &prefer, profile, content],
             body: &parts.body,
         };
+        let of_event = [&accept, &prefer, profile, content, parts.method, head.uri.path()];
+        if effect.is_some() {
+            // An event has one effect, whatever it is: another one is another request in the same place.
+            (asking.method, asking.path, asking.headers) = ("INBOX", "", &of_event);
+        }
         let claim = Claim::of(&key, &asking);
         let wait = idempotency::wait_of(parts.prefer.iter().copied());
-        Ok(Some(Arc::new(self.idempotency.begin(claim, wait).await?)))
+        let running = self.idempotency.begin(claim, wait).await?;
+        let running = match &effect {
+            Some(effect) => self.logs.groups.within(effect, running),
+            None => running,
+        };
+        Ok((Some(Arc::new(running)), effect))
     }
 
     /// What happened, for those who see everything.

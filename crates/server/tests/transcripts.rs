@@ -48,6 +48,7 @@ pages! {
     page_036_service_layer = "036-service-layer.md"
     page_041_n_plus_one = "041-n-plus-one.md"
     page_044_idempotent_endpoints = "044-idempotent-endpoints.md"
+    page_045_at_least_once_and_exactly_once = "045-at-least-once-and-exactly-once.md"
     page_054_error_handling = "054-error-handling.md"
     page_058_module_structure = "058-module-structure.md"
     page_060_sql_injection = "060-sql-injection.md"

@@ -194,6 +194,57 @@ testkit::both! {
         home.stop(running);
     }
 
+    fn an_effect_is_had_once_and_acknowledged_with_it(engine) {
+        let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
+        let running = home.start().unwrap();
+        let desk = Desk { home: &home, running: &running };
+        desk.done("PUT", "/mailer", &json!({"filter_subjects": ["public.song"], "ack_wait_ms": 60_000}));
+        desk.songs([3, 4]);
+        let got = desk.pull("mailer", 2);
+        // A diary's line for each song.
+        let write = |delivery: &Value, more: &str, line: &Value| {
+            let event = &delivery["event"];
+            let inbox = format!("group=\"mailer\", source={}, id={}{more}", event["source"], event["id"]);
+            let request = Request::post("/rest/v1/diary?select=id").header("authorization", service(&running));
+            let request = request.header("content-type", "application/json").header("mainstay-inbox", inbox);
+            let answer = home.ask(&running, request.header("prefer", "return=representation"), &line.to_string());
+            let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), header("mainstay-inbox"), header("idempotency-replayed").is_some(), text(&answer))
+        };
+        let lines = || {
+            let request = Request::get("/rest/v1/diary?order=id").header("authorization", service(&running));
+            serde_json::from_slice::<Value>(home.ask(&running, request, "").body()).unwrap().as_array().unwrap().len()
+        };
+        let ack = |delivery: &Value| format!(", ack={}", delivery["ack"]);
+        let line = json!({"id": 3, "line": "sent"});
+        let said = |status: u16, inbox: Option<&str>, replayed: bool| (status, inbox.map(str::to_owned), replayed, r#"[{"id":3}]"#.to_owned());
+        // Done without acknowledging, done before, and then acknowledged where it was done before.
+        assert_eq!(write(&got[0], "", &line), said(201, None, false));
+        assert_eq!(desk.done("GET", "/mailer", &Value::Null)["num_ack_pending"], 2);
+        assert_eq!(write(&got[0], "", &line), said(201, None, true));
+        assert_eq!(write(&got[0], &ack(&got[0]), &line), said(201, Some("acked"), true));
+        assert_eq!(write(&got[0], &ack(&got[0]), &line), said(201, Some("stale"), true));
+        assert_eq!((lines(), desk.done("GET", "/mailer", &Value::Null)["num_ack_pending"].clone()), (1, json!(1)));
+        // Another effect of the same event is not passed over in silence; a further step is one of its own.
+        let other = json!({"id": 30, "line": "other"});
+        let refused = write(&got[0], "", &other);
+        assert!(refused.0 == 422 && refused.3.contains("idempotency.key_reused"), "{refused:?}");
+        assert_eq!(write(&got[0], ", step=\"2\"", &other).0, 201);
+        // What is refused has no effect and acknowledges nothing.
+        assert_eq!(write(&got[1], &ack(&got[1]), &line).0, 409);
+        assert_eq!((lines(), desk.done("GET", "/mailer", &Value::Null)["num_ack_pending"].clone()), (2, json!(1)));
+        let done = write(&got[1], &ack(&got[1]), &json!({"id": 4, "line": "sent"}));
+        assert_eq!((done.0, done.1.as_deref(), lines()), (201, Some("acked"), 3));
+        assert_eq!(desk.done("GET", "/mailer", &Value::Null)["lag"], 0);
+        // A header that is none, and two that do not go together.
+        for (inbox, key, status) in [("group", "", 400), (r#"group="g", source="s", id="1""#, "k", 400), (r#"group="g", source="s", id="1""#, "", 204)] {
+            let request = Request::delete("/rest/v1/diary?id=eq.30").header("authorization", service(&running)).header("mainstay-inbox", inbox);
+            let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+            assert_eq!(home.ask(&running, request, "").status(), status, "{inbox} {key}");
+        }
+        home.stop(running);
+    }
+
     fn lags_are_metrics(engine) {
         let home = Home::new(engine, &[("0001_schema.sql", SCHEMA)]);
         let running = home.start().unwrap();

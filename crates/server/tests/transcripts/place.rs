@@ -1,6 +1,7 @@
 //! Where a page runs: a folder with a copy of the music store, a database of its own, and a server that is started for the first
 //! request and stopped for commands that want the database to themselves.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub(crate) struct Place {
     server: Option<Server>,
     keys: Value,
     exit: i32,
+    /// What a page has put into variables of its own.
+    variables: BTreeMap<String, String>,
 }
 
 struct Server {
@@ -64,7 +67,16 @@ impl Place {
             });
             testkit::postgres::fresh_database(Some(&template))
         });
-        let mut place = Self { engine, folder, database, other: None, server: None, keys: Value::Null, exit: 0 };
+        let mut place = Self {
+            engine,
+            folder,
+            database,
+            other: None,
+            server: None,
+            keys: Value::Null,
+            exit: 0,
+            variables: BTreeMap::new(),
+        };
         let output = expect_success(place.mainstay().args(["keys", APP, "--json"]));
         place.keys = serde_json::from_str(&output).expect("keys are JSON");
         place
@@ -72,6 +84,11 @@ impl Place {
 
     /// Runs a line of a page; the lines it prints.
     pub(crate) fn run(&mut self, text: &str) -> Result<Vec<String>, String> {
+        if let Some((name, inner)) = shell::kept(text) {
+            let output = self.run(inner)?.join("\n");
+            self.variables.insert(name.to_owned(), output);
+            return Ok(Vec::new());
+        }
         let line = shell::parse(text, &mut |name| self.variable(name))?;
         let (command, arguments) = line.words.split_first().ok_or("an empty command")?;
         let mut output = match command.as_str() {
@@ -86,6 +103,7 @@ impl Place {
                 String::new()
             }
             "sqlite3" => self.sqlite3(arguments)?,
+            "jq" => self.jq(arguments)?,
             "echo" => arguments.join(" ") + "\n",
             "cat" => arguments
                 .iter()
@@ -122,6 +140,7 @@ impl Place {
             "SERVER" => self.server.as_ref().map(|server| server.process.id().to_string()),
             "ANON" => key("anon_key"),
             "SERVICE" => key("service_role_key"),
+            own if self.variables.contains_key(own) => self.variables.get(own).cloned(),
             customer => {
                 let (_, email) = CUSTOMERS.iter().find(|(name, _)| *name == customer)?;
                 let claims = json!({"role": "authenticated", "email": email, "exp": 4_102_444_800_u64});
@@ -180,6 +199,19 @@ impl Place {
         let run = engine.exclusive(move |db| db.execute_batch(&sql).map_err(|error| db.error(error)));
         runtime()?.block_on(run).map_err(|error: store::Error| error.to_string())?;
         Ok(String::new())
+    }
+
+    /// A part of a JSON file, as `jq -r .a[0].b` prints it.
+    fn jq(&self, arguments: &[String]) -> Result<String, String> {
+        let [raw, path, file] = arguments else { return Err("jq wants -r, a path and a file".to_owned()) };
+        if raw != "-r" {
+            return Err("jq wants -r here".to_owned());
+        }
+        let text = fs::read_to_string(self.folder.join(file)).map_err(|error| format!("{file}: {error}"))?;
+        let json: Value = serde_json::from_str(&text).map_err(|error| format!("{file}: {error}: {text}"))?;
+        let pointer = path.replace(['.', '['], "/").replace(']', "");
+        let found = json.pointer(&pointer).ok_or_else(|| format!("{path} is not in {text}"))?;
+        Ok(found.as_str().map_or_else(|| found.to_string(), str::to_owned) + "\n")
     }
 
     fn start(&mut self) -> Result<(), String> {

@@ -35,6 +35,12 @@ pub(crate) fn parse(text: &str, variable: &mut dyn FnMut(&str) -> Option<String>
     if redirection.is_some() { Err("`>` without a file".to_owned()) } else { Ok(line) }
 }
 
+/// A line that keeps the output of a command: the variable's name and the command of `NAME=$(command)`.
+pub(crate) fn kept(text: &str) -> Option<(&str, &str)> {
+    let (name, inner) = text.trim().strip_suffix(')')?.split_once("=$(")?;
+    is_name(name).then_some((name, inner))
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
@@ -99,7 +105,7 @@ impl Words<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, parse};
+    use super::{Line, kept, parse};
 
     fn parsed(text: &str) -> Result<Line, String> {
         parse(text, &mut |name| (name == "A" || name == "?").then(|| "v v".to_owned()))
@@ -128,6 +134,13 @@ mod tests {
         assert_eq!(parsed("echo a >> b").unwrap().file, Some(("b".into(), true)));
         assert_eq!(parsed("echo '>' > b").unwrap().file, Some(("b".into(), false)));
         assert!(parsed("mainstay serve &").unwrap().background);
+    }
+
+    #[test]
+    fn outputs_are_kept_in_variables() {
+        assert_eq!(kept("ACK=$(jq -r '.a' b)"), Some(("ACK", "jq -r '.a' b")));
+        assert_eq!(kept("curl -d 'A=$(b)'"), None);
+        assert_eq!(kept("echo a"), None);
     }
 
     #[test]
