@@ -34,6 +34,7 @@ use crate::keys::Keys;
 use crate::reconcile::{self, Findings, Wanted};
 use crate::routes::{Logs, REST, Routes};
 use crate::schemas::{self, Shelf};
+use crate::stream::Streams;
 use crate::workers::{Pulse, Workers};
 use crate::{measures, workers};
 
@@ -125,16 +126,17 @@ impl House {
 
         // The routes, and the fused function around them.
         let metrics = settings.metrics.enabled.then(|| registry.clone());
+        let readers = settings.events.reader_roles.clone();
+        let feed = Arc::new(Feed { events, store: store.clone(), front: front.clone(), readers });
+        let streams = usize::try_from(settings.events.streams_max).unwrap_or(usize::MAX);
+        let idle = Duration::from_millis(settings.limits.idle_timeout_ms);
+        let streams = Streams::new(feed.clone(), clock.clone(), streams, idle);
         let routes = Arc::new(Routes::new(
             front.clone(),
             idempotency.clone(),
             Logs {
-                feed: Feed {
-                    events,
-                    store: store.clone(),
-                    front: front.clone(),
-                    readers: settings.events.reader_roles.clone(),
-                },
+                feed,
+                streams,
                 groups: Groups { consumers, store: store.clone(), remembered: remembered(settings) },
                 intake: Intake::new(store.clone(), idempotency, schemas.clone(), intake::Config::of(settings)),
                 registry: Shelf { store: store.clone(), schemas, readers: settings.events.intake_roles.clone() },
@@ -204,6 +206,7 @@ impl Running {
     /// Ends well: not ready any more, nothing new accepted, what was begun finished within the limits.
     pub async fn shutdown(self) -> Drained {
         self.health.drain();
+        self.routes.logs.streams.end();
         // The server may have ended already; then there is nobody to tell.
         self.stop.send(()).ok();
         let drained = self.served.await.unwrap_or(Drained { cut: 0 });

@@ -36,6 +36,7 @@ pub mod reconcile;
 pub mod routes;
 pub mod schemas;
 mod sight;
+pub mod stream;
 pub mod study;
 mod workers;
 

@@ -24,11 +24,11 @@ use web::{Body, Handler, Request, Response, Route, problem, response};
 use crate::audit::{self, AUDIT, Log, Seen};
 use crate::consumers::{self, Effect, GROUPS, Groups};
 use crate::describe;
-use crate::feed::Feed;
 use crate::feed::{self, Feed};
 use crate::front::{Desk, Front};
 use crate::intake::Intake;
 use crate::schemas::{SCHEMAS, Shelf};
+use crate::stream::{STREAM, Streams};
 
 /// The verb is not one of the route's.
 pub const METHOD_NOT_ALLOWED: Code = Code {
@@ -68,6 +68,7 @@ enum Place {
     Audit,
     Groups,
     Schemas,
+    Stream,
 }
 
 /// The table of routes. The first stands for all that is not in it.
@@ -85,14 +86,17 @@ const TABLE: &[(Place, Route)] = &[
     (Place::Audit, Route::new("/audit/v1/{file}")),
     (Place::Groups, Route { body_bytes_max: Some(consumers::BODY_MAX), ..Route::new("/events/v1/groups/{group}") }),
     (Place::Schemas, Route::new("/events/v1/schemas/{type}/{version}")),
+    (Place::Stream, Route::new(STREAM)),
 ];
 
 /// What the house writes down, for reading, and what it is told.
 pub struct Logs {
     /// What happened.
-    pub feed: Feed,
+    pub feed: Arc<Feed>,
     /// Where events come in.
     pub intake: Intake,
+    /// The log as it grows.
+    pub streams: Streams,
     /// Who consumes it.
     pub groups: Groups,
     /// What their data have to look like.
@@ -148,6 +152,7 @@ fn place(path: &str) -> Place {
     match path {
         "/" => Place::Index,
         EVENTS => Place::Events,
+        STREAM => Place::Stream,
         "/openapi.json" => Place::OpenApi,
         "/docs" => Place::Docs,
         "/livez" => Place::Live,
@@ -237,6 +242,7 @@ impl Routes {
                 Err(Error::new(&METHOD_NOT_ALLOWED, "Use GET or HEAD."))
             }
             Place::Events => self.events(&request).await,
+            Place::Stream => self.stream(&request).await,
             Place::OpenApi => Ok(self.openapi(head)),
             Place::Docs => Ok(docs()),
             Place::Index => Ok(self.index(head)),
@@ -342,6 +348,13 @@ impl Routes {
         let desk = self.front.desk();
         let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error))?;
         self.logs.feed.answer(&request.head, &caller).await
+    }
+
+    /// The same as it happens.
+    async fn stream(&self, request: &Request) -> Result<Response> {
+        let desk = self.front.desk();
+        let caller = desk.gate.caller(&request.head.headers).map_err(|error| refused(&error))?;
+        self.logs.streams.answer(request, caller).await
     }
 
     /// What others say happened. Who may not say it is written down.
@@ -580,6 +593,8 @@ mod tests {
             ("/events/v1/groups", Place::Groups),
             ("/events/v1/groups/a/pull", Place::Groups),
             ("/events/v1/groupsx", Place::Unknown),
+            ("/events/v1/stream", Place::Stream),
+            ("/events/v1/stream/", Place::Unknown),
             ("/events/v1/schemas", Place::Schemas),
             ("/events/v1/schemas/a/1", Place::Schemas),
             ("/events/v1/schemasx", Place::Unknown),

@@ -109,6 +109,11 @@ impl BodySender {
         self.0.blocking_send(Piece::Chunk(chunk)).map_err(|_| Gone)
     }
 
+    /// Waits until the caller is no longer there to read.
+    pub async fn gone(&self) {
+        self.0.closed().await;
+    }
+
     /// Says that the body is complete.
     pub async fn finish(self) -> Result<(), Gone> {
         self.0.send(Piece::End).await.map_err(|_| Gone)
@@ -179,6 +184,7 @@ mod tests {
     async fn a_producer_learns_that_nobody_reads() {
         let (sender, body) = Body::stream(1);
         drop(body);
+        sender.gone().await;
         assert_eq!(sender.send(Bytes::from_static(b"x")).await, Err(Gone));
     }
 

@@ -258,6 +258,10 @@ pub const KEYS: &[Key] = &[
         "Roles that row security binds and that may read events (`GET /events/v1`) all the same, each of rows that it may read.",
         |s| &mut s.events.reader_roles,
     ),
+    Key::new("events.streams_max", "Streams of events (`GET /events/v1/stream`) that may be open at once.", |s| {
+        &mut s.events.streams_max
+    })
+    .between(1, 100_000),
     Key::new(
         "events.intake_roles",
         "Roles that may send events (`POST /events/v1`), beside those that row security does not bind.",

@@ -15,5 +15,6 @@ mod queries;
 mod reconcile;
 mod schemas;
 mod sight;
+mod stream;
 mod support;
 mod sweep;

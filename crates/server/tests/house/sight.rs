@@ -7,8 +7,8 @@ use server::{Running, Settings};
 
 use crate::support::{Home, service, text};
 
-const SECRET: &str = "a secret that is long enough for all of us";
-const SCHEMA: &str = "
+pub(crate) const SECRET: &str = "a secret that is long enough for all of us";
+pub(crate) const SCHEMA: &str = "
 create table note (id integer primary key, owner text not null, body text, price numeric(6,2), hidden text, kept text);
 comment on column note.kept is 'never shown @sensitive';
 alter table note enable row level security;
@@ -26,7 +26,7 @@ grant select on note_view to authenticated;
 grant all on note, plain, keyless, half, closed to service_role;
 ";
 
-fn home(engine: testkit::Engine, migrations: &[(&str, &str)]) -> Home {
+pub(crate) fn home(engine: testkit::Engine, migrations: &[(&str, &str)]) -> Home {
     Home::with(engine, migrations, |settings: &mut Settings| {
         settings.auth.jwt_secret = Some(Secret::new(SECRET.to_owned()));
         settings.events.reader_roles = vec!["authenticated".to_owned()];
@@ -38,7 +38,7 @@ fn token(email: &str) -> String {
     format!("Bearer {}", crypto::sign_hs256(claims.as_object().unwrap(), SECRET.as_bytes()))
 }
 
-fn write(home: &Home, running: &Running, method: &str, path: &str, body: &Value) {
+pub(crate) fn write(home: &Home, running: &Running, method: &str, path: &str, body: &Value) {
     let request = Request::builder().method(method).uri(format!("/rest/v1{path}"));
     let request = request.header("authorization", service(running)).header("content-type", "application/json");
     let body = if body.is_null() { String::new() } else { body.to_string() };

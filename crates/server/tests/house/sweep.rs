@@ -22,6 +22,8 @@ const ROUTES: &[&str] = &[
     "/rest/v1/song/1",
     "/events/v1",
     "/events/v1/",
+    "/events/v1/stream?after=x",
+    "/events/v1/stream/",
     "/events/v1/groups",
     "/events/v1/groups/swept",
     "/events/v1/groups/swept/pull",
