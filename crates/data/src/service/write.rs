@@ -85,7 +85,7 @@ impl Data {
                     .await?;
                 return Ok(shown(taking.done(touched)));
             }
-            let found = once.map(|once| once.asks());
+            let found = once.as_ref().map(Once::asks);
             let asks = found.iter().flatten().map(|(sql, params)| Ask::of_house(sql, &params[..])).collect();
             let before = Before { asks, judge: &Once::is_new };
             let done = |conn: &mut dyn store::Connection, taking: Taking<'_>, touched| {
