@@ -267,17 +267,18 @@ impl Life {
                     };
                     let once = running.once();
                     let (asked, told) = (scope(job, &act), shared.clone());
+                    let late = once.clone();
                     let answer = store
                         .write(asked, move |tx| {
                             let worked = || reach(&told, |_, due| due == job, Moment::Worked);
-                            unit(tx, once, job, &act, plant, &worked)
+                            unit(tx, &once, job, &act, plant, &worked)
                         })
                         .await;
                     if plant == Plant::AnswersOutside
                         && !fate(&shared).crashed
                         && let Ok(Answer::First(stored)) = &answer
                     {
-                        keep_late(&store, once, stored.clone()).await;
+                        keep_late(&store, late, stored.clone()).await;
                     }
                     drop(running);
                     // The dead say nothing.

@@ -212,15 +212,15 @@ impl Server {
         }
         let Ok(running) = idempotency.begin(claim(job), None).await else { return Ok(Answer::Busy) };
         let once = running.once();
-        if flights && let Some(answer) = self.fly(once, job, act).await? {
+        if flights && let Some(answer) = self.fly(&once, job, act).await? {
             return Ok(answer);
         }
         let (asked, act) = (scope(job, act), act.clone());
-        self.store.write(asked, move |tx| unit(tx, once, job, &act, Plant::Nothing, &|| {})).await
+        self.store.write(asked, move |tx| unit(tx, &once, job, &act, Plant::Nothing, &|| {})).await
     }
 
     /// The data room's way of a write that is one statement.
-    async fn fly(&self, once: Once, job: i64, act: &Act) -> Result<Option<Answer>> {
+    async fn fly(&self, once: &Once, job: i64, act: &Act) -> Result<Option<Answer>> {
         let note = text(format!("by {job}"));
         let (sql, params) = match act {
             Act::Insert(_) | Act::Refused => {
@@ -266,7 +266,7 @@ impl Server {
                         // Nobody sends: the sender goes. A second run does not wait.
                         let _ = held.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     };
-                    unit(tx, once, job, &act, Plant::Nothing, &wait)
+                    unit(tx, &once, job, &act, Plant::Nothing, &wait)
                 })
                 .await
         });

@@ -154,7 +154,7 @@ pub(super) enum Answer {
 /// The unit of a request: find, do, keep.
 pub(super) fn unit(
     tx: &mut Tx<'_>,
-    once: Once,
+    once: &Once,
     job: i64,
     act: &Act,
     plant: Plant,
