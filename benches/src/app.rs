@@ -117,6 +117,7 @@ impl Start<'_> {
         let mut command = Command::new(self.binary);
         command.arg("serve").arg(self.app).args(["--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(self.data);
         command.env("MAINSTAY_AUTH__JWT_SECRET", SECRET).env("MAINSTAY_STORE__SYNCHRONOUS", self.synchronous);
+        command.env("MAINSTAY_EVENTS__INTAKE_ROLES", "authenticated");
         match self.postgres {
             Some(url) => command.env("MAINSTAY_STORE__URL", url),
             None => command.env_remove("MAINSTAY_STORE__URL"),

@@ -1,5 +1,5 @@
 //! What the floors are made of, each in a process of its own on the server's core: `floor http FILE`, `floor loop FILE WHAT`,
-//! `floor group full|normal CLIENTS`, `floor postgres URL`. Each says what it found in one line of JSON.
+//! `floor group full|normal CLIENTS`, `floor batches`, `floor postgres URL`. Each says what it found in one line of JSON.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::args::{Args, Failure};
 use crate::process::cpu_us;
 use crate::sqlite::{Read, Reads, reader};
-use crate::{app, group};
+use crate::{app, batches, group};
 
 /// Reads that share one transaction.
 const BATCH_MAX: usize = 32;
@@ -45,12 +45,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             );
             Ok(())
         }
+        ["batches"] => {
+            let flush = group::flush_ms(&args.dir, 200)?;
+            let (per_second, cpu) = batches::run(&args.dir, args.window())?;
+            println!("{}", json!({"per_second": per_second, "cpu_us": cpu, "flush_ms": flush}));
+            Ok(())
+        }
         ["postgres", url] => {
             let (per_second, cpu) = pipelined(url, args.window())?;
             println!("{}", json!({"per_second": per_second, "cpu_us": cpu}));
             Ok(())
         }
-        _ => Err("floor http FILE | loop FILE WHAT | group HOW CLIENTS | postgres URL".into()),
+        _ => Err("floor http FILE | loop FILE WHAT | group HOW CLIENTS | batches | postgres URL".into()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::load::{self, Shape, Window};
 use crate::process::{Process, mainstay, move_to_client_core};
 use crate::report::{self, Case, Floor};
 use crate::stats::Figure;
-use crate::{group, micro, units};
+use crate::{batches, group, micro, units};
 
 /// Measures everything that was asked for.
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -87,6 +87,7 @@ impl Bench<'_> {
         let floor = self.floor_http(&file)?;
         self.reads("SQLite", &server, Some((&floor, &file)))?;
         self.inserts("SQLite FULL", &server, "full")?;
+        self.events(&server)?;
         let mut memory = Case::new("SQLite: resident memory, idle and after the cases", "≤ 40, ≤ 150 MB");
         memory.rss_mb.push(idle);
         memory.rss_mb.push(server.rss_mb());
@@ -191,6 +192,33 @@ impl Bench<'_> {
                 case.note = format!("flush of 4 KiB {flush} ms, floor's p99 {tail} ms");
                 case.floor = Some(floor);
             }
+            case.print(self.args.json);
+        }
+        Ok(())
+    }
+
+    /// Events that come in, a hundred with each request.
+    fn events(&self, server: &Process) -> Result<(), Failure> {
+        for clients in [1, 8] {
+            let name = format!("SQLite FULL: batches of 100 events, {clients} clients");
+            if !self.args.wants(&name) {
+                continue;
+            }
+            let mut case = Case::new(&name, "speed ≥ 0.5");
+            let mut floor = Floor { name: "raw loop of batched inserts", ..Floor::default() };
+            let mut flush = Figure::default();
+            let mut shape = Shape::post("/events/v1", batches::body()).with_token(&app::token());
+            shape.headers = shape.headers.replace("application/json", "application/cloudevents-batch+json");
+            shape.status = 200;
+            for _ in 0..self.args.rounds() {
+                case.take(&self.window(server, &shape, clients, None)?, server.rss_mb());
+                let found = self.floor(&["batches"])?;
+                floor.per_second.push(number(&found, "per_second"));
+                floor.cpu_us.push(number(&found, "cpu_us"));
+                flush.push(number(&found, "flush_ms"));
+            }
+            case.note = format!("flush of 4 KiB {flush} ms");
+            case.floor = Some(floor);
             case.print(self.args.json);
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 mod app;
 mod args;
+mod batches;
 mod floor;
 mod group;
 mod load;
