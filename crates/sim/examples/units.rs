@@ -11,6 +11,9 @@ use sim::units::{Plant, Server, Tally, run};
 /// Seeds that run at once: each waits for its disk most of the time.
 const AT_ONCE: usize = 4;
 
+/// How often it says how far it is, in seeds.
+const PROGRESS: u64 = 500;
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, otherwise: u64| words.get(at).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
@@ -29,6 +32,10 @@ fn main() -> ExitCode {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
                         if seed >= first + seeds {
                             break;
+                        }
+                        let behind = seed - first;
+                        if behind > 0 && behind.is_multiple_of(PROGRESS) {
+                            eprintln!("{behind} of {seeds} seeds begun, {} broken", broken.load(Ordering::Relaxed));
                         }
                         let done = match &server {
                             Some(server) => server.run(seed, Plant::Nothing).await,
