@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use store::house::{Query, Tables, bytes, int, ints, read_bytes, read_int, read_text, text};
-use store::{Connection, Engine, Event, Result, Row};
+use store::{Connection, Engine, Event, Param, Result, Row};
 
 use crate::chain::{self, Link};
 use crate::model::{Head, Logged};
@@ -299,11 +299,7 @@ pub fn at(conn: &mut dyn Connection, positions: &[i64]) -> Result<Vec<Logged>> {
 /// # Errors
 /// Those of the store.
 pub fn since(conn: &mut dyn Connection, at: i64) -> Result<Option<i64>> {
-    let mut found = 0;
-    SINCE.each(conn, &[int(at)], |row| {
-        found = read_int(row, 0)?;
-        Ok(())
-    })?;
+    let found = number(conn, &SINCE, &[int(at)])?;
     Ok((found > 0).then_some(found))
 }
 
@@ -315,11 +311,7 @@ pub(crate) fn is_pending(conn: &mut dyn Connection) -> Result<bool> {
 /// Forgets events that were before a time, and the oldest where there are more than `rows` (0: as many as there are), at most so many; returns how
 /// many. The anchor of the chain moves along.
 pub(crate) fn forget(conn: &mut dyn Connection, before: i64, rows: i64, most: i64) -> Result<u64> {
-    let mut upto = 0;
-    OLD.each(conn, &[int(before), int(most)], |row| {
-        upto = read_int(row, 0)?;
-        Ok(())
-    })?;
+    let mut upto = number(conn, &OLD, &[int(before), int(most)])?;
     if rows > 0 {
         let (first, last) = (first(conn)?, last(conn)?);
         let surplus = (last - rows).min(first + most - 1).min(last - 1);
@@ -328,15 +320,12 @@ pub(crate) fn forget(conn: &mut dyn Connection, before: i64, rows: i64, most: i6
     if upto == 0 {
         return Ok(0);
     }
-    let (mut link, mut youngest) = (None, 0);
+    let mut link = None;
     LINK_AT.each(conn, &[int(upto)], |row| {
         link = read_bytes(row, 0)?;
         Ok(())
     })?;
-    YOUNGEST.each(conn, &[int(upto)], |row| {
-        youngest = read_int(row, 0)?;
-        Ok(())
-    })?;
+    let youngest = number(conn, &YOUNGEST, &[int(upto)])?;
     if let Some(link) = link {
         MOVE_ANCHOR.run(conn, &[int(upto), text(crypto::hex(&link_of(Some(link))))])?;
     }
@@ -348,17 +337,22 @@ pub(crate) fn forget(conn: &mut dyn Connection, before: i64, rows: i64, most: i6
     Ok(gone)
 }
 
+/// The number that a query finds; 0 when it finds none.
+fn number(conn: &mut dyn Connection, query: &'static Query, params: &[Param]) -> Result<i64> {
+    let mut found = 0;
+    query.each(conn, params, |row| {
+        found = read_int(row, 0)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// The first position that is still there; 0 for an empty log.
 ///
 /// # Errors
 /// Those of the store.
 pub fn first(conn: &mut dyn Connection) -> Result<i64> {
-    let mut first = 0;
-    FIRST.each(conn, &[], |row| {
-        first = read_int(row, 0)?;
-        Ok(())
-    })?;
-    Ok(first)
+    number(conn, &FIRST, &[])
 }
 
 /// The last position; 0 for an empty log.
@@ -366,12 +360,7 @@ pub fn first(conn: &mut dyn Connection) -> Result<i64> {
 /// # Errors
 /// Those of the store.
 pub fn last(conn: &mut dyn Connection) -> Result<i64> {
-    let mut last = 0;
-    LAST.each(conn, &[], |row| {
-        last = read_int(row, 0)?;
-        Ok(())
-    })?;
-    Ok(last)
+    number(conn, &LAST, &[])
 }
 
 /// Gives positions to events that have none, at most so many; returns how many. Does nothing while another server does it. For PostgreSQL.

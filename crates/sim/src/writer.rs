@@ -193,20 +193,25 @@ struct Life {
 /// A job's number, what it is to do.
 type Job = (i64, Act);
 
+/// An engine whose groups and log are of any size, small ones mostly, so that every way through it is taken.
+pub(crate) fn options(dice: &Dice) -> Options {
+    Options {
+        synchronous: Synchronous::Normal,
+        readers: 1,
+        long_readers: 1,
+        group_max: 1 + dice.below(9),
+        group_time: Duration::from_secs(3600),
+        // Small, so that copies are taken with all shares of the log already in the database.
+        wal_checkpoint_pages: 4 + u32::try_from(dice.below(60)).expect("below 60"),
+        wal_grow_bytes: 0,
+        events_required: true,
+        ..Options::default()
+    }
+}
+
 impl Life {
     async fn begin(path: &Path, shared: &Shared, dice: &Dice, plant: Plant) -> Result<Self, String> {
-        let options = Options {
-            synchronous: Synchronous::Normal,
-            readers: 1,
-            long_readers: 1,
-            group_max: 1 + dice.below(9),
-            group_time: Duration::from_secs(3600),
-            // Small, so that copies are taken with all shares of the log already in the database.
-            wal_checkpoint_pages: 4 + u32::try_from(dice.below(60)).expect("below 60"),
-            wal_grow_bytes: 0,
-            events_required: true,
-            ..Options::default()
-        };
+        let options = options(dice);
         let recorder: Arc<dyn Participant> = Arc::new(Recorder { shared: shared.clone(), plant });
         let participants: Participants = Arc::from([recorder]);
         let engine = SqliteEngine::open(Place::File(path.to_owned()), options, participants)

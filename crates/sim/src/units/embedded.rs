@@ -9,7 +9,7 @@ use events::Events;
 use idempotency::Idempotency;
 use kernel::{Clock as _, ManualClock, Micros, SystemRandom};
 use store::migrate::{File, Migrator, files};
-use store::sqlite::{Options, Place, SqliteEngine, Synchronous};
+use store::sqlite::{Options, Place, SqliteEngine};
 use store::{
     Catalog, Connection, Error, Event, Participant, Participants, Result, Scope, Store, Tx, Unit, UnitId, house,
 };
@@ -200,20 +200,7 @@ impl Life {
         dice: &Dice,
         plant: Plant,
     ) -> std::result::Result<Self, String> {
-        let options = Options {
-            synchronous: Synchronous::Normal,
-            readers: 1,
-            long_readers: 1,
-            group_max: 1 + dice.below(9),
-            group_time: Duration::from_secs(3600),
-            // Small, so that copies are taken with all shares of the log already in the database.
-            wal_checkpoint_pages: 4 + u32::try_from(dice.below(60)).expect("below 60"),
-            wal_grow_bytes: 0,
-            events_required: true,
-            capture: true,
-            clock: clock.clone(),
-            ..Options::default()
-        };
+        let options = Options { capture: true, clock: clock.clone(), ..crate::writer::options(dice) };
         let events = Events::default();
         let (refused, late) = (Arc::default(), Arc::default());
         let watch = |moment| -> Arc<dyn Participant> {
